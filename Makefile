@@ -1,0 +1,137 @@
+# Moongate: `make help` lists the targets.
+
+PREFIX   ?= /usr/local
+BUILD    ?= build
+CC       ?= cc
+SANITIZE ?=
+WERROR   ?= -Werror
+V        ?=
+Q        := $(if $(V),,@)
+
+PACKAGES := lua5.4 libevent_core libcurl
+VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+OPTIMIZE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE),-O2 -DNDEBUG)
+CFLAGS   ?= -g
+override CFLAGS += -std=c11 $(OPTIMIZE) -Wall -Wextra -Wshadow -Wstrict-prototypes $(WERROR) -pthread
+CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags $(PACKAGES))
+LDFLAGS  += -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
+
+SOURCES  := $(sort $(shell find core -name '*.c'))
+PRELUDE  := $(sort $(filter-out %/types.lua,$(shell find core/lua/prelude -name '*.lua')))
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/core/lua/prelude.gen.o
+LIBRARY  := $(filter-out $(BUILD)/core/main.o,$(OBJECTS))
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.DEFAULT_GOAL := all
+
+## all: build/moongate, optimized (the default)
+all: $(BUILD)/moongate
+
+## run: install what is missing, build, and start the gateway with both demo backends
+run: deps-build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)exec $(BUILD)/moongate demo $(ARGS)
+
+## test: everything: lint, C units, Lua specs, integration; the last line is "N passed, N failed"
+test: deps-test
+	$(Q)tests/run
+
+## lint: layers, format, cppcheck, luacheck, shellcheck
+lint:
+	$(Q)tests/lint/run
+
+## unit: C unit tests under ASan and UBSan (UNIT=test_x for one)
+unit: SANITIZE := address,undefined
+unit:
+	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined UNIT=$(UNIT) run-units
+
+## spec: Lua specs of prelude, scripts and JSON
+spec: build/spec/gateway_json.so
+	$(Q)busted --lua=/usr/bin/lua5.4 --run unit $(if $(REPORT),-o $(REPORT))
+
+## integration: a real gateway and real backends over real sockets, under ASan and UBSan
+integration:
+	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined build/asan/moongate
+	$(Q)MOONGATE=build/asan/moongate busted --lua=/usr/bin/lua5.4 --run integration $(if $(REPORT),-o $(REPORT))
+
+## fuzz: every fuzz target for FUZZ_SECONDS each (60), or FUZZ=name for one
+fuzz: $(FUZZERS:%=build/fuzz/%)
+	$(Q)tests/fuzz/run $(or $(FUZZ),$(FUZZERS))
+
+## bench: CPU per request beside nginx with Lua; a table with ratios
+bench: deps-bench
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/bench/run
+
+## fmt: format the C sources in place
+fmt:
+	$(Q)clang-format -i $(shell find core tests -name '*.[ch]')
+
+## install: install into PREFIX (/usr/local), below DESTDIR if that is set
+install: all
+	install -D -m 755 $(BUILD)/moongate $(DESTDIR)$(PREFIX)/bin/moongate
+	find scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
+
+## clean: remove what was built
+clean:
+	$(Q)rm -rf build
+
+## help: this list
+help:
+	$(Q)sed -n 's/^## \([a-z]*\): /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+# --- how it is built ---
+
+$(BUILD)/moongate: $(OBJECTS)
+	$(Q)echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: %.c Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  CC   $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/core/base/version.o: CPPFLAGS += -DGW_VERSION='"$(VERSION)"'
+
+# The prelude travels inside the binary: its files as one C table.
+$(BUILD)/core/lua/prelude.gen.c: $(PRELUDE) core/lua/prelude.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)core/lua/prelude.sh $(PRELUDE) >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/core/lua/prelude.gen.o: $(BUILD)/core/lua/prelude.gen.c
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+run-units: $(if $(UNIT),$(BUILD)/unit/$(UNIT),$(UNITS))
+	$(Q)status=0; for unit in $^; do $$unit || status=1; done; exit $$status
+
+# Our JSON as a Lua module of its own, for specs and the bench.
+JSON_SOURCES := $(wildcard core/lua/json*.c) $(wildcard core/base/*.c)
+build/spec/gateway_json.so: $(JSON_SOURCES) $(wildcard core/lua/json*.h core/base/*.h)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -g -O2 -std=c11 -shared -fPIC -o $@ $(JSON_SOURCES) -lm
+
+# A fuzz target is the whole core but main, under clang's libFuzzer and sanitizers.
+FUZZ_SOURCES := $(filter-out core/main.c,$(SOURCES))
+build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) build/core/lua/prelude.gen.c
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  FUZZ $@"
+	$(Q)clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -pthread \
+	    -DGW_VERSION='"fuzz"' -o $@ $< $(FUZZ_SOURCES) build/core/lua/prelude.gen.c $(LDLIBS)
+
+# Debian packages, by purpose. As root what is missing is installed; otherwise the command is shown.
+deps-build deps-test deps-bench: deps-%:
+	$(Q).ci/deps $*
+
+-include $(OBJECTS:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
+
+.PHONY: all run test lint unit spec integration fuzz bench fmt install clean help run-units \
+    deps-build deps-test deps-bench
+.SECONDARY:

@@ -1,0 +1,125 @@
+#include "base/buf.h"
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void gw_buf_fini(struct gw_buf *buf) {
+    free(buf->data);
+    *buf = (struct gw_buf){0};
+}
+
+void gw_buf_clear(struct gw_buf *buf) {
+    buf->len = 0;
+}
+
+char *gw_buf_reserve(struct gw_buf *buf, size_t n) {
+    if (buf->cap - buf->len < n) {
+        size_t cap = buf->cap ? buf->cap * 2 : 64;
+        while (cap - buf->len < n)
+            cap *= 2;
+        buf->data = gw_realloc(buf->data, cap);
+        buf->cap = cap;
+    }
+    return buf->data + buf->len;
+}
+
+void gw_buf_append(struct gw_buf *buf, const void *data, size_t n) {
+    if (n == 0)
+        return;
+    memcpy(gw_buf_reserve(buf, n), data, n);
+    buf->len += n;
+}
+
+void gw_buf_append_str(struct gw_buf *buf, struct gw_str s) {
+    gw_buf_append(buf, s.data, s.len);
+}
+
+void gw_buf_append_char(struct gw_buf *buf, char c) {
+    *gw_buf_reserve(buf, 1) = c;
+    buf->len++;
+}
+
+void gw_buf_printf(struct gw_buf *buf, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    vsnprintf(gw_buf_reserve(buf, (size_t)n + 1), (size_t)n + 1, format, again);
+    buf->len += (size_t)n;
+    va_end(again);
+    va_end(args);
+}
+
+/* Returns the two-character escape of `c`, or NULL where it has none. */
+static const char *short_escape(unsigned char c) {
+    switch (c) {
+    case '"':
+        return "\\\"";
+    case '\\':
+        return "\\\\";
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    default:
+        return NULL;
+    }
+}
+
+static void append_json_ascii(struct gw_buf *buf, unsigned char c) {
+    const char *escape = short_escape(c);
+    if (escape)
+        gw_buf_append(buf, escape, 2);
+    else if (c < 0x20 || c == 0x7f)
+        gw_buf_printf(buf, "\\u%04x", c);
+    else
+        gw_buf_append_char(buf, (char)c);
+}
+
+void gw_buf_append_json(struct gw_buf *buf, struct gw_str s) {
+    gw_buf_append_char(buf, '"');
+    for (size_t i = 0; i < s.len;) {
+        size_t n = gw_utf8_sequence(s.data + i, s.len - i);
+        if (n == 1)
+            append_json_ascii(buf, (unsigned char)s.data[i]);
+        else if (n == 0)
+            gw_buf_append(buf, "\xef\xbf\xbd", 3);
+        else
+            gw_buf_append(buf, s.data + i, n);
+        i += n ? n : 1;
+    }
+    gw_buf_append_char(buf, '"');
+}
+
+static bool is_unreserved(unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+void gw_buf_append_percent(struct gw_buf *buf, struct gw_str s) {
+    static const char hex[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (is_unreserved(c))
+            gw_buf_append_char(buf, (char)c);
+        else
+            gw_buf_append(buf, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
+    }
+}
+
+struct gw_str gw_buf_str(const struct gw_buf *buf) {
+    return (struct gw_str){buf->data ? buf->data : "", buf->len};
+}
+
+void gw_buf_move(struct gw_buf *to, struct gw_buf *from) {
+    gw_buf_fini(to);
+    *to = *from;
+    *from = (struct gw_buf){0};
+}

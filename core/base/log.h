@@ -1,0 +1,35 @@
+/* The log: one JSON object a line on standard output, each written by one write(2) so that lines of
+ * several threads never mix. A line is put together in a buffer of the calling thread.
+ *
+ *     gw_log(GW_LOG_WARN, "scripts: %s", reason);
+ *
+ *     struct gw_buf *line = gw_log_begin(GW_LOG_INFO, "request");
+ *     gw_log_str(line, "method", method);
+ *     gw_log_end(line);
+ */
+#ifndef GW_BASE_LOG_H
+#define GW_BASE_LOG_H
+
+#include "base/buf.h"
+
+enum gw_log_level { GW_LOG_DEBUG, GW_LOG_INFO, GW_LOG_WARN, GW_LOG_ERROR };
+
+/* Lines below `level` are not written. Call before other threads start. */
+void gw_log_set_level(enum gw_log_level level);
+bool gw_log_enabled(enum gw_log_level level);
+
+/* debug, info, warn, error; false for any other word. */
+bool gw_log_level_from(struct gw_str name, enum gw_log_level *out);
+
+void gw_log(enum gw_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line with fields. Ask gw_log_enabled() first where making the fields costs something. The
+ * buffer belongs to the thread and is valid until gw_log_end(). */
+struct gw_buf *gw_log_begin(enum gw_log_level level, const char *message);
+void gw_log_str(struct gw_buf *line, const char *key, struct gw_str value);
+void gw_log_int(struct gw_buf *line, const char *key, int64_t value);
+void gw_log_ms(struct gw_buf *line, const char *key, int64_t us); /* given in us, written in ms */
+void gw_log_key(struct gw_buf *line, const char *key); /* the caller appends the JSON value */
+void gw_log_end(struct gw_buf *line);
+
+#endif

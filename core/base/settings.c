@@ -1,0 +1,229 @@
+#include "base/settings.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, MODE, URL };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    size_t at;            /* offset in struct gw_settings */
+    int64_t min, max;     /* of the number as it is written */
+    const char *fallback; /* as it would be written; NULL: not set */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct gw_settings, field)
+#define MIB       (1024 * 1024)
+
+static const struct setting table[] = {
+    {"HOST", TEXT, AT(host), 0, 0, "0.0.0.0", "address to listen on"},
+    {"PORT", PORT, AT(port), 0, 65535, "8000", "port to listen on; 0: any free one"},
+    {"ADMIN_HOST", TEXT, AT(admin_host), 0, 0, "127.0.0.1", "address of the admin listener"},
+    {"ADMIN_PORT", PORT, AT(admin_port), 0, 65535, "8900", "port of the admin listener"},
+    {"ADMIN_TOKEN", TEXT, AT(admin_token), 0, 0, NULL, "bearer token of the admin listener"},
+    {"SCRIPTS_DIR", TEXT, AT(scripts_dir), 0, 0, NULL,
+     "folder of the Lua scripts; else ./scripts, else those beside the binary"},
+    {"DATA_DIR", TEXT, AT(data_dir), 0, 0, NULL, "folder of the journal"},
+    {"WORKERS", COUNT, AT(workers), 0, 256, "0", "worker threads; 0: one per core"},
+    {"LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "info", "debug, info, warn or error"},
+    {"GATEWAY_ENV", MODE, AT(development), 0, 0, "production", "production or development"},
+    {"DRAIN_SECONDS", SECONDS, AT(drain_ms), 0, 3600, "5",
+     "after SIGTERM: not ready, but still accepting, for so long"},
+    {"INVENTORY_SERVICE_URL", URL, AT(inventory_url), 0, 0, NULL, "inventory's base URL"},
+    {"PRICING_SERVICE_URL", URL, AT(pricing_url), 0, 0, NULL, "pricing's base URL"},
+    {"SERVICE_TIMEOUT", SECONDS, AT(service_timeout_ms), 1, 3600, "30",
+     "longest backend call, and default deadline of a route"},
+    {"CIRCUIT_BREAKER_THRESHOLD", COUNT, AT(breaker_threshold), 1, 1000000, "5",
+     "failures in a row that open a breaker"},
+    {"CIRCUIT_BREAKER_TIMEOUT", SECONDS, AT(breaker_timeout_ms), 1, 86400, "60",
+     "how long a breaker stays open before it lets trials in"},
+    {"CORS_ALLOW_ORIGINS", TEXT, AT(cors_allow_origins), 0, 0, "",
+     "origins, comma separated, or *; empty: no CORS"},
+    {"SCRIPT_ENV", TEXT, AT(script_env), 0, 0, "",
+     "further variables that gateway.env() may read, comma separated"},
+    {"MAX_REQUEST_LINE_BYTES", COUNT, AT(max_request_line), 256, MIB, "8192", "else 414"},
+    {"MAX_HEADER_BYTES", COUNT, AT(max_head), 256, MIB, "32768", "header section, else 431"},
+    {"MAX_HEADER_FIELDS", COUNT, AT(max_fields), 1, 10000, "100", "else 431"},
+    {"MAX_BODY_BYTES", COUNT, AT(max_body), 0, 1024 * MIB, "1048576",
+     "else 413; a route's max_body overrides it"},
+    {"MAX_CONNECTIONS", COUNT, AT(max_connections), 1, 1000000, "10000",
+     "client connections at once, over all workers"},
+    {"IDLE_SECONDS", SECONDS, AT(idle_ms), 1, 3600, "60", "between requests on a connection"},
+    {"HEADER_SECONDS", SECONDS, AT(head_ms), 1, 3600, "10", "to send a header section, else 408"},
+    {"BODY_IDLE_SECONDS", SECONDS, AT(body_idle_ms), 1, 3600, "30",
+     "between two pieces of a body, else 408"},
+    {"WRITE_STALLED_SECONDS", SECONDS, AT(write_stalled_ms), 1, 3600, "30",
+     "without the client taking a byte: closed"},
+    {"CONNECT_TIMEOUT", SECONDS, AT(connect_timeout_ms), 1, 3600, "5", "to connect to a backend"},
+    {"BACKEND_CONNECTIONS", COUNT, AT(backend_connections), 1, 100000, "100",
+     "connections to one backend, per worker"},
+    {"BACKEND_IDLE_CONNECTIONS", COUNT, AT(backend_idle_connections), 1, 100000, "20",
+     "of which kept when idle"},
+    {"MAX_RESPONSE_BYTES", COUNT, AT(max_response), 1024, 1024 * MIB, "10485760",
+     "of a backend's answer, else the call fails with too_large"},
+};
+
+#define N_SETTINGS (sizeof table / sizeof table[0])
+
+static const char *current_text[N_SETTINGS]; /* as given; for gateway.env() */
+
+static void *field(struct gw_settings *settings, const struct setting *setting) {
+    return (char *)settings + setting->at;
+}
+
+static bool read_count(struct gw_settings *s, const struct setting *setting, const char *text) {
+    uint64_t value;
+    if (!gw_str_to_u64(gw_str_from(text), (uint64_t)setting->max, &value))
+        return false;
+    *(int64_t *)field(s, setting) = (int64_t)value;
+    return (int64_t)value >= setting->min;
+}
+
+/* Seconds, with an optional fraction, kept in milliseconds. */
+static bool read_seconds(struct gw_settings *s, const struct setting *setting, const char *text) {
+    char *end;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    double seconds = strtod(text, &end);
+    int64_t ms = *end == '\0' && seconds <= (double)setting->max ? (int64_t)(seconds * 1000) : -1;
+    *(int64_t *)field(s, setting) = ms;
+    return ms >= 0 && (ms > 0 || setting->min == 0);
+}
+
+static bool read_mode(struct gw_settings *s, const struct setting *setting, const char *text) {
+    bool development = strcmp(text, "development") == 0;
+    *(bool *)field(s, setting) = development;
+    return development || strcmp(text, "production") == 0;
+}
+
+static bool is_url(const char *text) {
+    const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
+                       : strncmp(text, "https://", 8) == 0 ? text + 8
+                                                           : "";
+    return *host && *host != '/' && !strpbrk(text, " \t\r\n?#");
+}
+
+static bool read_value(struct gw_settings *s, const struct setting *setting, const char *text) {
+    switch (setting->kind) {
+    case COUNT:
+    case PORT:
+        return read_count(s, setting, text);
+    case SECONDS:
+        return read_seconds(s, setting, text);
+    case LEVEL:
+        return gw_log_level_from(gw_str_from(text), field(s, setting));
+    case MODE:
+        return read_mode(s, setting, text);
+    case URL:
+    case TEXT:
+        break;
+    }
+    *(const char **)field(s, setting) = text;
+    return setting->kind == TEXT || is_url(text);
+}
+
+static void explain(const struct setting *setting, const char *text, struct gw_buf *error) {
+    gw_buf_printf(error, "%s: \"%s\" is not ", setting->name, text);
+    if (setting->kind == LEVEL || setting->kind == MODE)
+        gw_buf_printf(error, "one of: %s", setting->help);
+    else if (setting->kind == URL)
+        gw_buf_printf(error, "an http:// or https:// URL");
+    else
+        gw_buf_printf(error, "a number%s from %" PRId64 " to %" PRId64,
+                      setting->kind == SECONDS ? " of seconds" : "", setting->min, setting->max);
+}
+
+static bool set(struct gw_settings *s, const struct setting *setting, const char *text,
+                struct gw_buf *error) {
+    current_text[setting - table] = text;
+    if (read_value(s, setting, text))
+        return true;
+    explain(setting, text, error);
+    return false;
+}
+
+/* An empty variable counts as not set, as compose files leave them. */
+static bool load_environment(struct gw_settings *s, struct gw_buf *error) {
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        const char *text = getenv(table[i].name);
+        if (table[i].fallback)
+            read_value(s, &table[i], table[i].fallback);
+        if (text && *text && !set(s, &table[i], text, error))
+            return false;
+    }
+    return true;
+}
+
+/* Whether the flag "--drain-seconds" or "--drain-seconds=7" names DRAIN_SECONDS. */
+static bool names(const char *flag, const char *name) {
+    for (flag += 2; *name; flag++, name++)
+        if (toupper((unsigned char)*flag) != (*name == '_' ? '-' : *name))
+            return false;
+    return *flag == '\0' || *flag == '=';
+}
+
+static const struct setting *find_flag(const char *flag) {
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        if (strncmp(flag, "--", 2) == 0 && names(flag, table[i].name))
+            return &table[i];
+    return NULL;
+}
+
+static bool load_flags(struct gw_settings *s, int argc, char **argv, struct gw_buf *error) {
+    for (int i = 0; i < argc; i++) {
+        const struct setting *setting = find_flag(argv[i]);
+        if (!setting) {
+            gw_buf_printf(error, "%s: no such flag", argv[i]);
+            return false;
+        }
+        const char *equals = strchr(argv[i], '=');
+        const char *text = equals ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (!text) {
+            gw_buf_printf(error, "%s: needs a value", argv[i]);
+            return false;
+        }
+        if (!set(s, setting, text, error))
+            return false;
+    }
+    return true;
+}
+
+bool gw_settings_load(struct gw_settings *s, int argc, char **argv, struct gw_buf *error) {
+    *s = (struct gw_settings){0};
+    if (!load_environment(s, error) || !load_flags(s, argc, argv, error))
+        return false;
+    if (s->workers == 0)
+        s->workers = sysconf(_SC_NPROCESSORS_ONLN);
+    return true;
+}
+
+static bool listed(const char *list, struct gw_str name) {
+    struct gw_str rest = gw_str_from(list), item;
+    while (gw_str_split(rest, ',', &item, &rest))
+        if (gw_str_equal(gw_str_trim(item), name))
+            return true;
+    return false;
+}
+
+const char *gw_settings_env(const struct gw_settings *s, const char *name, bool *allowed) {
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            *allowed = strcmp(name, "ADMIN_TOKEN") != 0;
+            return *allowed ? current_text[i] : NULL;
+        }
+    }
+    *allowed = listed(s->script_env, gw_str_from(name));
+    return *allowed ? getenv(name) : NULL;
+}
+
+void gw_settings_help(struct gw_buf *out) {
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        gw_buf_printf(out, "  %-26s %-10s %s\n", table[i].name,
+                      table[i].fallback ? table[i].fallback : "-", table[i].help);
+}

@@ -1,0 +1,46 @@
+/* The settings of `moongate serve`: environment first, flags override. HOST is also --host, and
+ * DRAIN_SECONDS is --drain-seconds. Each is checked as it is read; a bad value or an unknown flag
+ * is one line that names it. Read once at the start, then never changed. */
+#ifndef GW_BASE_SETTINGS_H
+#define GW_BASE_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/log.h"
+
+/* Texts belong to the environment, to argv, or are literals; they live as long as the process. */
+struct gw_settings {
+    const char *host;
+    int64_t port;
+    const char *admin_host;
+    int64_t admin_port;
+    const char *admin_token;
+    const char *scripts_dir;
+    const char *data_dir;
+    int64_t workers;
+    enum gw_log_level log_level;
+    bool development;
+    int64_t drain_ms;
+    const char *inventory_url;
+    const char *pricing_url;
+    int64_t service_timeout_ms;
+    int64_t breaker_threshold;
+    int64_t breaker_timeout_ms;
+    const char *cors_allow_origins;
+    const char *script_env; /* names, comma separated, that gateway.env() may also read */
+    int64_t max_request_line, max_head, max_fields, max_body, max_connections;
+    int64_t idle_ms, head_ms, body_idle_ms, write_stalled_ms;
+    int64_t connect_timeout_ms, backend_connections, backend_idle_connections, max_response;
+};
+
+/* Reads the environment and then argv[0..argc). False: `error` holds one line that names the
+ * setting or the flag. */
+bool gw_settings_load(struct gw_settings *settings, int argc, char **argv, struct gw_buf *error);
+
+/* For gateway.env(): the text of a setting or of a variable listed in SCRIPT_ENV. *allowed says
+ * whether scripts may read that name at all; NULL if it is not set. ADMIN_TOKEN is never given. */
+const char *gw_settings_env(const struct gw_settings *settings, const char *name, bool *allowed);
+
+/* The table of settings for people: name, default, meaning; one line each. */
+void gw_settings_help(struct gw_buf *out);
+
+#endif

@@ -1,0 +1,3 @@
+#include "base/version.h"
+
+const char gw_version[] = GW_VERSION;

@@ -1,0 +1,96 @@
+/* The command line: subcommands and exit codes. 0: fine; 1: it could not be done, with one line
+ * that says why; 2: wrong usage or a bad setting, with one line that names it. */
+#include "base/settings.h"
+#include "base/version.h"
+#include "demo.h"
+#include "gateway.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int usage(FILE *out, int code) {
+    struct gw_buf settings = {0};
+    gw_settings_help(&settings);
+    fprintf(
+        out,
+        "usage: moongate COMMAND [--SETTING VALUE ...]\n\n"
+        "  serve      run the gateway\n"
+        "  check      load the scripts and say what is wrong with them\n"
+        "  routes     list the routes: method, pattern, deadline, file and line\n"
+        "  demo       run the gateway with both demo backends\n"
+        "             (--inventory-port 8001, --pricing-port 8002)\n"
+        "  version    print the version\n\n"
+        "Each setting is an environment variable, or a flag that overrides it (PORT, --port):\n\n"
+        "%.*s",
+        GW_STR_ARG(gw_buf_str(&settings)));
+    gw_buf_fini(&settings);
+    return code;
+}
+
+static bool is_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* ./scripts, else those beside the binary: in a checkout (build/moongate) or installed
+ * (bin/moongate and share/moongate/scripts). */
+static const char *default_scripts_dir(void) {
+    static const char *const beside[] = {"/../scripts", "/../../scripts",
+                                         "/../share/moongate/scripts"};
+    static char found[PATH_MAX + 64];
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (is_folder("scripts") || n <= 0)
+        return "scripts";
+    exe[n] = '\0';
+    *strrchr(exe, '/') = '\0';
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        snprintf(found, sizeof found, "%s%s", exe, beside[i]);
+        if (is_folder(found))
+            return found;
+    }
+    return "scripts";
+}
+
+static bool load_settings(struct gw_settings *settings, int argc, char **argv) {
+    struct gw_buf error = {0};
+    bool ok = gw_settings_load(settings, argc, argv, &error);
+    if (!ok)
+        fprintf(stderr, "moongate: %.*s\n", GW_STR_ARG(gw_buf_str(&error)));
+    else if (!settings->scripts_dir)
+        settings->scripts_dir = default_scripts_dir();
+    gw_buf_fini(&error);
+    return ok;
+}
+
+static int run_demo(int argc, char **argv) {
+    const char *given = getenv("SCRIPTS_DIR");
+    return gw_demo_run(argc, argv, given && *given ? given : default_scripts_dir());
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2)
+        return usage(stderr, 2);
+    const char *command = argv[1];
+    struct gw_settings settings;
+    argc -= 2;
+    argv += 2;
+    if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0)
+        return printf("moongate %s\n", gw_version) > 0 ? 0 : 1;
+    if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0)
+        return usage(stdout, 0);
+    if (strcmp(command, "demo") == 0)
+        return run_demo(argc, argv);
+    bool serve = strcmp(command, "serve") == 0, routes = strcmp(command, "routes") == 0;
+    if (!serve && !routes && strcmp(command, "check") != 0) {
+        fprintf(stderr, "moongate: no command '%s'; `moongate help` lists them\n", command);
+        return 2;
+    }
+    if (!load_settings(&settings, argc, argv))
+        return 2;
+    return serve ? gw_gateway_run(&settings) : gw_gateway_check(&settings, routes);
+}

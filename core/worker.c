@@ -1,0 +1,263 @@
+#include "worker.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "lua/flow.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define DRAIN_LOOK_MS 20  /* how often a draining worker looks whether it is done */
+#define CLIENT_CLOSED 499 /* in the log only: nginx's number for a client that did not wait */
+
+struct gw_worker {
+    struct gw_worker_shared *shared;
+    unsigned index;
+    struct event_base *base;
+    struct gw_client *client;
+    struct gw_server *server;
+    pthread_t thread;
+    int wake_fd;
+    struct event *wake_event;
+    struct event *drain_event;
+    int64_t drain_until_ms; /* of the current stage */
+    bool cancelled;         /* the second stage: what is left is undoing */
+};
+
+static struct gw_state *live_state(const struct gw_worker *worker) {
+    return atomic_load_explicit(&worker->shared->generation, memory_order_acquire)
+        ->states[worker->index];
+}
+
+/* --- requests --- */
+
+static void log_request(const struct gw_exchange *exchange, unsigned status, size_t bytes) {
+    if (!gw_log_enabled(GW_LOG_INFO))
+        return;
+    const struct gw_message *message = gw_exchange_message(exchange);
+    const struct gw_flow *flow = gw_exchange_user(exchange);
+    struct gw_buf *line = gw_log_begin(GW_LOG_INFO, "request");
+    gw_log_str(line, "correlation_id", gw_exchange_id(exchange));
+    gw_log_str(line, "method", gw_message_method(message));
+    gw_log_str(line, "path", gw_message_path(message));
+    gw_log_int(line, "status", status);
+    gw_log_ms(line, "duration_ms", gw_clock_us() - gw_exchange_started_us(exchange));
+    gw_log_int(line, "bytes", (int64_t)bytes);
+    gw_log_str(line, "client", gw_exchange_client(exchange));
+    if (flow)
+        gw_flow_log(flow, line);
+    gw_log_end(line);
+}
+
+static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
+    (void)user;
+    log_request(exchange, status, bytes);
+}
+
+static void on_abort(struct gw_exchange *exchange, void *user) {
+    (void)user;
+    struct gw_flow *flow = gw_exchange_user(exchange);
+    log_request(exchange, CLIENT_CLOSED, 0);
+    if (flow)
+        gw_flow_abandon(flow);
+}
+
+static void on_request(struct gw_exchange *exchange, void *user) {
+    (void)user;
+    gw_flow_start(gw_exchange_user(exchange));
+}
+
+static void add_allow(struct gw_reply *reply, struct gw_str allow) {
+    gw_buf_printf(&reply->fields, "allow: %.*s\r\n", GW_STR_ARG(allow));
+}
+
+static void reply_options(struct gw_exchange *exchange, struct gw_str allow) {
+    struct gw_reply reply = {.status = 204};
+    add_allow(&reply, allow);
+    gw_exchange_reply(exchange, &reply);
+}
+
+static void reply_not_allowed(struct gw_exchange *exchange, struct gw_str allow) {
+    struct gw_reply reply = {0};
+    gw_exchange_make_problem(exchange, &reply, 405, "this path has no such method");
+    add_allow(&reply, allow);
+    gw_exchange_reply(exchange, &reply);
+}
+
+static void route_request(struct gw_worker *worker, struct gw_exchange *exchange,
+                          struct gw_buf *allow) {
+    struct gw_flow *flow;
+    switch (gw_flow_open(live_state(worker), exchange, &flow, allow)) {
+    case GW_ROUTE_FOUND:
+        gw_exchange_set_user(exchange, flow);
+        gw_exchange_set_max_body(exchange, gw_flow_route(flow)->max_body);
+        break;
+    case GW_ROUTE_NOT_FOUND:
+        gw_exchange_reply_problem(exchange, 404, "no route for this path");
+        break;
+    case GW_ROUTE_METHOD_NOT_ALLOWED:
+        reply_not_allowed(exchange, gw_buf_str(allow));
+        break;
+    case GW_ROUTE_OPTIONS:
+        reply_options(exchange, gw_buf_str(allow));
+        break;
+    case GW_ROUTE_BAD_PATH:
+        gw_exchange_reply_problem(exchange, 400, "the path is not valid");
+        break;
+    }
+}
+
+static void on_head(struct gw_exchange *exchange, void *user) {
+    const struct gw_message *message = gw_exchange_message(exchange);
+    struct gw_buf allow = {0};
+    if (gw_str_equal(gw_message_path(message), GW_STR("*"))) /* about the server as a whole */
+        reply_options(exchange, GW_STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    else
+        route_request(user, exchange, &allow);
+    gw_buf_fini(&allow);
+}
+
+static const struct gw_server_handler handler = {
+    .on_head = on_head,
+    .on_request = on_request,
+    .on_abort = on_abort,
+    .on_replied = on_replied,
+};
+
+/* --- shutdown --- */
+
+static bool is_done(const struct gw_worker *worker) {
+    return gw_server_connections(worker->server) == 0 && gw_state_flows(live_state(worker)) == 0;
+}
+
+static void look_again(struct gw_worker *worker) {
+    struct timeval soon = {0, DRAIN_LOOK_MS * 1000};
+    event_add(worker->drain_event, &soon);
+}
+
+static void look(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gw_worker *worker = user;
+    bool late = gw_clock_ms() >= worker->drain_until_ms;
+    if (is_done(worker) || (late && worker->cancelled)) {
+        event_base_loopbreak(worker->base);
+        return;
+    }
+    if (late) {
+        gw_log(GW_LOG_WARN, "worker %u: cancelling what is still in work", worker->index);
+        worker->cancelled = true;
+        worker->drain_until_ms = gw_clock_ms() + worker->shared->settings->service_timeout_ms;
+        gw_state_cancel_flows(live_state(worker));
+    }
+    look_again(worker);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *user) {
+    (void)what;
+    struct gw_worker *worker = user;
+    eventfd_t ignored;
+    eventfd_read(fd, &ignored);
+    worker->drain_until_ms = gw_clock_ms() + worker->shared->settings->service_timeout_ms;
+    gw_server_drain(worker->server);
+    look_again(worker);
+}
+
+void gw_worker_drain(struct gw_worker *worker) {
+    eventfd_write(worker->wake_fd, 1);
+}
+
+/* --- life --- */
+
+struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index) {
+    const struct gw_settings *settings = shared->settings;
+    struct gw_worker *worker = gw_calloc(1, sizeof *worker);
+    struct gw_client_options options = {
+        .max_connections = (unsigned)settings->backend_connections,
+        .max_idle_connections = (unsigned)settings->backend_idle_connections,
+    };
+    worker->shared = shared;
+    worker->index = index;
+    worker->base = event_base_new();
+    worker->client = gw_client_new(worker->base, &options);
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    worker->wake_event =
+        event_new(worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
+    worker->drain_event = evtimer_new(worker->base, look, worker);
+    event_add(worker->wake_event, NULL);
+    return worker;
+}
+
+struct gw_host gw_worker_host(struct gw_worker *worker) {
+    return (struct gw_host){
+        .base = worker->base,
+        .client = worker->client,
+        .backends = worker->shared->backends,
+        .jobs = worker->shared->jobs,
+        .settings = worker->shared->settings,
+        .ready = worker->shared->ready,
+        .user = worker->shared->user,
+    };
+}
+
+uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {
+    const struct gw_settings *s = worker->shared->settings;
+    struct gw_server_options options = {
+        .host = s->host,
+        .port = port,
+        .limits = {.request_line = (uint32_t)s->max_request_line,
+                   .head = (uint32_t)s->max_head,
+                   .fields = (uint32_t)s->max_fields},
+        .max_body = (uint64_t)s->max_body,
+        .max_connections = (unsigned)((s->max_connections + s->workers - 1) / s->workers),
+        .idle_ms = s->idle_ms,
+        .head_ms = s->head_ms,
+        .body_idle_ms = s->body_idle_ms,
+        .write_stalled_ms = s->write_stalled_ms,
+        .cors_allow_origins = gw_str_from(s->cors_allow_origins),
+    };
+    char reason[256];
+    worker->server = gw_server_new(worker->base, &options, &handler, worker, reason, sizeof reason);
+    if (worker->server)
+        return gw_server_port(worker->server);
+    gw_buf_printf(error, "cannot listen on %s port %u: %s", s->host, port, reason);
+    return 0;
+}
+
+static void *run(void *user) {
+    struct gw_worker *worker = user;
+    event_base_dispatch(worker->base);
+    return NULL;
+}
+
+void gw_worker_start(struct gw_worker *worker) {
+    char name[16];
+    snprintf(name, sizeof name, "worker %u", worker->index);
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+        abort(); /* at the start only: no thread, no gateway */
+    pthread_setname_np(worker->thread, name);
+}
+
+void gw_worker_join(struct gw_worker *worker) {
+    pthread_join(worker->thread, NULL);
+}
+
+void gw_worker_close(struct gw_worker *worker) {
+    gw_server_free(worker->server);
+    worker->server = NULL;
+}
+
+void gw_worker_free(struct gw_worker *worker) {
+    if (!worker)
+        return;
+    gw_client_free(worker->client);
+    event_free(worker->drain_event);
+    event_free(worker->wake_event);
+    event_base_free(worker->base);
+    close(worker->wake_fd);
+    free(worker);
+}

@@ -1,0 +1,42 @@
+/* A worker: one thread with its event loop, listener, HTTP client and the Lua state of the live
+ * generation. Made and listening before its thread starts; told what to do by atomics and a
+ * wake-up, so that nothing on the request path takes a lock. */
+#ifndef GW_WORKER_H
+#define GW_WORKER_H
+
+#include "lua/generation.h"
+
+struct gw_worker;
+
+/* Shared by all workers, owned by the gateway. */
+struct gw_worker_shared {
+    const struct gw_settings *settings;
+    struct gw_backends *backends;
+    struct gw_jobs *jobs;
+    const struct gw_generation *_Atomic generation; /* the live one */
+    bool (*ready)(void *user, const char **reason);
+    void *user;
+};
+
+struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index);
+
+/* What a Lua state of this worker needs. */
+struct gw_host gw_worker_host(struct gw_worker *worker);
+
+/* Binds HOST and `port` (0: any) and returns the port, or 0 with one line in `error`. */
+uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);
+
+void gw_worker_start(struct gw_worker *worker);
+
+/* Any thread. Stops accepting, finishes what is in work within SERVICE_TIMEOUT, cancels the rest,
+ * which then has as long again to undo what it did; then the thread ends. */
+void gw_worker_drain(struct gw_worker *worker);
+void gw_worker_join(struct gw_worker *worker);
+
+/* Not running any more; its states are freed before. */
+void gw_worker_free(struct gw_worker *worker);
+
+/* Ends all connections and their exchanges; before its states are freed. */
+void gw_worker_close(struct gw_worker *worker);
+
+#endif
