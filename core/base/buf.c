@@ -48,9 +48,12 @@ void gw_buf_printf(struct gw_buf *buf, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    vsnprintf(gw_buf_reserve(buf, (size_t)n + 1), (size_t)n + 1, format, again);
-    buf->len += (size_t)n;
+    char *end = gw_buf_reserve(buf, 64);
+    size_t room = buf->cap - buf->len;
+    size_t n = (size_t)vsnprintf(end, room, format, args);
+    if (n >= room) /* the NUL needs a place, too */
+        vsnprintf(gw_buf_reserve(buf, n + 1), n + 1, format, again);
+    buf->len += n;
     va_end(again);
     va_end(args);
 }
