@@ -1,0 +1,192 @@
+/* gateway.core, the part that exists only while the scripts load: routes, backends, breakers, jobs.
+ */
+#include "lua/core.h"
+
+#include "base/alloc.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+/* --- options --- */
+
+static lua_Number l_opt_number(lua_State *L, int table, const char *key, lua_Number otherwise) {
+    lua_getfield(L, table, key);
+    int is_number;
+    lua_Number value = lua_tonumberx(L, -1, &is_number);
+    if (!is_number && !lua_isnil(L, -1))
+        luaL_error(L, "%s must be a number, got %s", key, luaL_typename(L, -1));
+    lua_pop(L, 1);
+    return is_number ? value : otherwise;
+}
+
+/* Seconds in the script, milliseconds here. */
+static int64_t l_opt_ms(lua_State *L, int table, const char *key, int64_t otherwise) {
+    lua_Number seconds = l_opt_number(L, table, key, (lua_Number)otherwise / 1000);
+    if (!(seconds > 0 && seconds <= 86400))
+        luaL_error(L, "%s must be a number of seconds between 0 and 86400", key);
+    return seconds * 1000 < 1 ? 1 : (int64_t)(seconds * 1000);
+}
+
+static unsigned l_opt_unsigned(lua_State *L, int table, const char *key, int64_t otherwise) {
+    lua_Number value = l_opt_number(L, table, key, (lua_Number)otherwise);
+    if (!(value >= 1 && value <= 1e9) || value != (lua_Number)(unsigned)value)
+        luaL_error(L, "%s must be a whole number from 1 to 1000000000", key);
+    return (unsigned)value;
+}
+
+static struct gw_breaker_options l_breaker_options(lua_State *L, int table) {
+    const struct gw_settings *settings = gw_state_of(L)->host.settings;
+    return (struct gw_breaker_options){
+        .threshold = l_opt_unsigned(L, table, "threshold", settings->breaker_threshold),
+        .recovery_ms = l_opt_ms(L, table, "recovery", settings->breaker_timeout_ms),
+        .trials = l_opt_unsigned(L, table, "trials", 3),
+        .lease_ms = l_opt_ms(L, table, "timeout", settings->service_timeout_ms),
+    };
+}
+
+/* --- declarations --- */
+
+static void check_loading(lua_State *L) {
+    if (!gw_state_of(L)->loading)
+        luaL_error(L, "this can only be done while the scripts load");
+}
+
+static int l_loading(lua_State *L) {
+    lua_pushboolean(L, gw_state_of(L)->loading);
+    return 1;
+}
+
+/* Where the script stands that called the prelude: the first level outside of it. */
+static void l_push_where(lua_State *L) {
+    lua_Debug at;
+    for (int level = 1; lua_getstack(L, level, &at); level++) {
+        lua_getinfo(L, "Sl", &at);
+        if (at.currentline > 0 && strncmp(at.source, "@gateway", 8) != 0) {
+            lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "built in");
+}
+
+static int l_route(lua_State *L) {
+    struct gw_state *state = gw_state_of(L);
+    check_loading(L);
+    struct gw_str method, pattern;
+    method.data = luaL_checklstring(L, 1, &method.len);
+    pattern.data = luaL_checklstring(L, 2, &pattern.len);
+    lua_Number deadline =
+        luaL_optnumber(L, 3, (lua_Number)state->host.settings->service_timeout_ms / 1000);
+    lua_Integer max_body = luaL_optinteger(L, 4, (lua_Integer)state->host.settings->max_body);
+    luaL_argcheck(L, deadline > 0 && deadline <= 86400, 3, "deadline out of range");
+    luaL_argcheck(L, max_body >= 0, 4, "max_body out of range");
+    l_push_where(L);
+    const char *error;
+    if (!gw_router_add(state->router, method, pattern, (int)state->n_routes, &error)) {
+        lua_pushnil(L);
+        lua_pushstring(L, error);
+        return 2;
+    }
+    struct gw_buf label = {0};
+    gw_buf_printf(&label, "%s %s", method.data, pattern.data);
+    gw_buf_append_char(&label, '\0');
+    state->routes = gw_realloc(state->routes, (state->n_routes + 1) * sizeof *state->routes);
+    state->routes[state->n_routes++] = (struct gw_route){
+        .label = label.data,
+        .where = gw_strdup(lua_tostring(L, -1)),
+        .deadline_ms = (int64_t)(deadline * 1000),
+        .max_body = (uint64_t)max_body,
+    };
+    lua_pushinteger(L, state->n_routes);
+    return 1;
+}
+
+static int l_backend(lua_State *L) {
+    struct gw_state *state = gw_state_of(L);
+    const struct gw_settings *settings = state->host.settings;
+    check_loading(L);
+    const char *name = luaL_checkstring(L, 1), *error;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_getfield(L, 2, "url");
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "url is missing");
+    struct gw_backend_options options = {
+        .url = lua_tostring(L, -1),
+        .connect_timeout_ms = l_opt_ms(L, 2, "connect_timeout", settings->connect_timeout_ms),
+        .timeout_ms = l_opt_ms(L, 2, "timeout", settings->service_timeout_ms),
+        .max_response = l_opt_unsigned(L, 2, "max_response", settings->max_response),
+        .breaker = l_breaker_options(L, 2),
+    };
+    struct gw_backend *backend = gw_backends_define(state->host.backends, name, &options, &error);
+    if (!backend) {
+        lua_pushnil(L);
+        lua_pushstring(L, error);
+        return 2;
+    }
+    size_t n = state->n_backends + 1;
+    state->backends = gw_realloc(state->backends, n * sizeof(struct gw_backend *));
+    state->backends[state->n_backends++] = backend;
+    lua_pushinteger(L, state->n_backends);
+    return 1;
+}
+
+static int l_breaker(lua_State *L) {
+    struct gw_state *state = gw_state_of(L);
+    check_loading(L);
+    const char *name = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct gw_breaker_options options = l_breaker_options(L, 2);
+    size_t n = state->n_breakers + 1;
+    state->breakers = gw_realloc(state->breakers, n * sizeof(struct gw_breaker *));
+    state->breakers[state->n_breakers++] =
+        gw_backends_breaker(state->host.backends, name, &options);
+    lua_pushinteger(L, state->n_breakers);
+    return 1;
+}
+
+static int l_job(lua_State *L) {
+    check_loading(L);
+    luaL_checkstring(L, 1);
+    return 0;
+}
+
+static int l_take_ref(lua_State *L, int table, const char *key) {
+    lua_getfield(L, table, key);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static int l_set_metatables(lua_State *L) {
+    struct gw_state *state = gw_state_of(L);
+    state->request_meta = l_take_ref(L, 1, "request");
+    state->response_meta = l_take_ref(L, 1, "response");
+    state->failure_meta = l_take_ref(L, 1, "failure");
+    return 0;
+}
+
+static int l_set_entries(lua_State *L) {
+    struct gw_state *state = gw_state_of(L);
+    state->request_entry = l_take_ref(L, 1, "request");
+    state->job_entry = l_take_ref(L, 1, "job");
+    state->loaded_entry = l_take_ref(L, 1, "loaded");
+    return 0;
+}
+
+static int l_source(lua_State *L) {
+    struct gw_str name;
+    name.data = luaL_checklstring(L, 1, &name.len);
+    const struct gw_source *source = gw_sources_find(gw_state_of(L)->sources, name);
+    if (!source)
+        return 0;
+    lua_pushlstring(L, source->text.data ? source->text.data : "", source->text.len);
+    lua_pushfstring(L, "@%s", source->path);
+    return 2;
+}
+
+static const luaL_Reg functions[] = {
+    {"loading", l_loading},         {"route", l_route},   {"backend", l_backend},
+    {"breaker", l_breaker},         {"job", l_job},       {"set_metatables", l_set_metatables},
+    {"set_entries", l_set_entries}, {"source", l_source}, {NULL, NULL},
+};
+
+void l_register_declare(lua_State *L) {
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,449 @@
+/* core.fetch(requests, limit, first): many backend calls, one sleep. All strings are copied into
+ * the batch before the first call is sent, so that nothing of the script is needed while it sleeps
+ * and bad arguments are found before anything happens. */
+#include "lua/core.h"
+#include "lua/json.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/grammar.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define META       "gateway.batch"
+#define MAX_FIELDS 64
+
+/* A call that has a fallback ends a little before the request's deadline, so that there is time
+ * left to use the fallback: a twentieth of what is left, at most this. */
+#define RESERVE_MS 100
+
+enum { REQUESTS = 1, LIMIT = 2, FIRST = 3, BATCH = 4 }; /* stack of l_fetch and k_fetch */
+
+struct slot {
+    struct gw_batch *batch;
+    struct gw_backend *backend;
+    char method[16];
+    struct gw_buf path, fields, body; /* fields: lines, each ended by a line feed */
+    bool has_body, has_fallback, raw;
+    int64_t timeout_ms;           /* 0: the backend's */
+    struct gw_backend_call *call; /* while in flight; NULL before and after */
+    bool done;
+    unsigned order; /* of its success, from 1 */
+    struct gw_backend_result result;
+};
+
+struct gw_batch {
+    struct gw_wait wait;
+    struct gw_flow *flow;
+    bool first_only; /* `first` was given */
+    unsigned n, sent, pending, limit, in_flight, successes, wanted;
+    struct slot slots[];
+};
+
+/* --- ends --- */
+
+static void release_slot(struct slot *slot) {
+    if (slot->call)
+        gw_backend_cancel(slot->call);
+    slot->call = NULL;
+    gw_buf_fini(&slot->path);
+    gw_buf_fini(&slot->fields);
+    gw_buf_fini(&slot->body);
+    gw_buf_fini(&slot->result.fields);
+    gw_buf_fini(&slot->result.body);
+}
+
+static void release(struct gw_batch *batch) {
+    for (unsigned i = 0; i < batch->n; i++)
+        release_slot(&batch->slots[i]);
+    batch->n = 0;
+}
+
+static int l_batch_gc(lua_State *L) {
+    release(lua_touserdata(L, 1));
+    return 0;
+}
+
+static void log_call(struct slot *slot) {
+    struct gw_flow *root = gw_flow_root(slot->batch->flow);
+    if (root->n_calls++ >= GW_FLOW_MAX_LOGGED)
+        return;
+    root->calls[root->n_calls - 1] = (struct gw_logged_call){
+        .backend = gw_backend_name(slot->backend),
+        .failure = slot->result.failure,
+        .attempts = slot->result.attempts,
+        .status = slot->result.status,
+        .duration_us = slot->result.duration_us,
+    };
+}
+
+static void finish_slot(struct slot *slot) {
+    slot->done = true;
+    slot->batch->pending--;
+    log_call(slot);
+}
+
+static void cancel_rest(struct gw_batch *batch, enum gw_failure why) {
+    for (unsigned i = 0; i < batch->n; i++) {
+        struct slot *slot = &batch->slots[i];
+        if (slot->done)
+            continue;
+        slot->result.failure = why;
+        slot->result.attempts = slot->call ? 1 : 0;
+        slot->result.error = "cancelled";
+        if (slot->call)
+            gw_backend_cancel(slot->call);
+        slot->call = NULL;
+        finish_slot(slot);
+    }
+}
+
+static void cancel_wait(struct gw_wait *wait, enum gw_failure why) {
+    cancel_rest((struct gw_batch *)wait, why);
+    gw_flow_wake(wait->flow);
+}
+
+/* --- sending --- */
+
+static int64_t deadline_of(const struct slot *slot) {
+    const struct gw_flow *flow = slot->batch->flow;
+    int64_t deadline = gw_flow_root(slot->batch->flow)->deadline_ms;
+    if (flow->shield || !deadline)
+        return 0;
+    if (!slot->has_fallback)
+        return deadline;
+    int64_t reserve = (deadline - gw_clock_ms()) / 20;
+    return deadline - (reserve > RESERVE_MS ? RESERVE_MS : reserve > 0 ? reserve : 0);
+}
+
+static unsigned split_fields(struct gw_str lines, struct gw_str fields[MAX_FIELDS]) {
+    unsigned n = 0;
+    while (n < MAX_FIELDS && gw_str_split(lines, '\n', &fields[n], &lines))
+        n++;
+    return n;
+}
+
+static void advance(struct gw_batch *batch);
+
+static void on_done(void *user, struct gw_backend_result *result) {
+    struct slot *slot = user;
+    struct gw_batch *batch = slot->batch;
+    slot->call = NULL;
+    slot->result = *result;
+    result->fields = result->body = (struct gw_buf){0}; /* taken */
+    batch->in_flight--;
+    finish_slot(slot);
+    if (slot->result.failure == GW_FAILURE_NONE)
+        slot->order = ++batch->successes;
+    else if (!batch->first_only && !slot->has_fallback)
+        cancel_rest(batch, GW_FAILURE_CANCELLED);
+    advance(batch);
+}
+
+static void send_slot(struct slot *slot) {
+    struct gw_batch *batch = slot->batch;
+    const struct gw_host *host = &batch->flow->state->host;
+    struct gw_str fields[MAX_FIELDS];
+    struct gw_backend_request request = {
+        .method = slot->method,
+        .path = gw_buf_str(&slot->path),
+        .fields = fields,
+        .n_fields = split_fields(gw_buf_str(&slot->fields), fields),
+        .body = gw_buf_str(&slot->body),
+        .has_body = slot->has_body,
+        .timeout_ms = slot->timeout_ms,
+        .deadline_ms = deadline_of(slot),
+    };
+    batch->in_flight++;
+    slot->call = gw_backend_start(slot->backend, host->client, host->base, &request, on_done, slot);
+}
+
+static void send_more(struct gw_batch *batch) {
+    while (batch->sent < batch->n && batch->in_flight < batch->limit)
+        send_slot(&batch->slots[batch->sent++]);
+}
+
+static void advance(struct gw_batch *batch) {
+    if (batch->successes >= batch->wanted)
+        cancel_rest(batch, GW_FAILURE_CANCELLED);
+    if (batch->pending)
+        send_more(batch);
+    else
+        gw_flow_wake(batch->flow);
+}
+
+/* --- arguments: protected, before anything is sent --- */
+
+static bool is_reserved(struct gw_str name) {
+    static const char *const reserved[] = {"host",       "content-length", "transfer-encoding",
+                                           "connection", "expect",         "x-correlation-id"};
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (gw_str_equal_nocase(name, gw_str_from(reserved[i])))
+            return true;
+    return false;
+}
+
+static struct gw_str l_check_str(lua_State *L, int index) {
+    struct gw_str s;
+    s.data = lua_tolstring(L, index, &s.len);
+    return s;
+}
+
+/* The name at -2 and the value at -1, which stay there. Numbers are copied first: converting a key
+ * in place would confuse lua_next. */
+static void l_add_header(lua_State *L, struct slot *slot) {
+    if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1))
+        luaL_error(L, "headers: names are strings, values strings or numbers");
+    lua_pushvalue(L, -1);
+    struct gw_str name = l_check_str(L, -3), value = gw_str_trim(l_check_str(L, -1));
+    if (!gw_str_is_token(name) || is_reserved(name))
+        luaL_error(L, "headers: '%s' cannot be set", name.data);
+    if (gw_str_span(value, GW_CHAR_FIELD) != value.len)
+        luaL_error(L, "headers: the value of '%s' has a control character", name.data);
+    gw_buf_append_str(&slot->fields, name);
+    gw_buf_append(&slot->fields, ": ", 2);
+    gw_buf_append_str(&slot->fields, value);
+    gw_buf_append_char(&slot->fields, '\n');
+    lua_pop(L, 1);
+}
+
+static void l_add_headers(lua_State *L, int options, struct slot *slot) {
+    int n = 0;
+    if (lua_getfield(L, options, "headers") == LUA_TTABLE) {
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            if (++n > MAX_FIELDS - 4) /* room for those of the gateway's own */
+                luaL_error(L, "headers: at most %d", MAX_FIELDS - 4);
+            l_add_header(L, slot);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static void l_add_body(lua_State *L, int options, struct slot *slot) {
+    if (lua_getfield(L, options, "json") != LUA_TNIL) {
+        slot->has_body = true;
+        l_json_encode(L, -1, &slot->body);
+        gw_buf_append_str(&slot->fields, GW_STR("content-type: application/json\n"));
+    } else if (lua_getfield(L, options, "body") != LUA_TNIL) {
+        slot->has_body = true;
+        gw_buf_append_str(&slot->body, l_check_str(L, -1));
+        lua_pop(L, 1);
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void l_read_options(lua_State *L, int options, struct slot *slot) {
+    if (lua_getfield(L, options, "timeout") != LUA_TNIL)
+        slot->timeout_ms = (int64_t)(lua_tonumber(L, -1) * 1000);
+    slot->raw = lua_getfield(L, options, "raw") != LUA_TNIL && lua_toboolean(L, -1);
+    slot->has_fallback = lua_getfield(L, options, "fallback") != LUA_TNIL;
+    lua_pop(L, 3);
+    l_add_headers(L, options, slot);
+    l_add_body(L, options, slot);
+}
+
+static struct gw_backend *l_check_backend(lua_State *L, const struct gw_state *state, int request) {
+    lua_getfield(L, request, "handle");
+    lua_Integer handle = lua_tointeger(L, -1);
+    if (handle < 1 || handle > (lua_Integer)state->n_backends)
+        luaL_error(L, "not a request");
+    lua_pop(L, 1);
+    return state->backends[handle - 1];
+}
+
+static void l_read_request(lua_State *L, struct slot *slot) {
+    int request = lua_gettop(L);
+    luaL_checktype(L, request, LUA_TTABLE);
+    slot->backend = l_check_backend(L, slot->batch->flow->state, request);
+    lua_getfield(L, request, "method");
+    lua_getfield(L, request, "path");
+    struct gw_str method = l_check_str(L, -2);
+    if (!method.data || method.len >= sizeof slot->method || !gw_str_is_token(method))
+        luaL_error(L, "not a method");
+    memcpy(slot->method, method.data, method.len);
+    gw_buf_append_str(&slot->path, l_check_str(L, -1));
+    lua_pop(L, 2);
+    gw_buf_printf(&slot->fields, "x-correlation-id: %s\n", gw_flow_root(slot->batch->flow)->id);
+    if (lua_getfield(L, request, "options") == LUA_TTABLE)
+        l_read_options(L, lua_gettop(L), slot);
+    lua_pop(L, 1);
+}
+
+/* The box first, empty; then what it owns. */
+static struct gw_batch *l_new_batch(lua_State *L, struct gw_flow *flow, size_t n) {
+    size_t size = sizeof(struct gw_batch) + n * sizeof(struct slot);
+    struct gw_batch *batch = lua_newuserdatauv(L, size, 0);
+    memset(batch, 0, size);
+    batch->flow = flow;
+    batch->wait.cancel = cancel_wait;
+    luaL_setmetatable(L, META);
+    for (unsigned i = 0; i < n; i++)
+        batch->slots[i].batch = batch;
+    batch->n = (unsigned)n;
+    return batch;
+}
+
+static unsigned l_opt_count(lua_State *L, int index, unsigned otherwise) {
+    lua_Integer value = luaL_optinteger(L, index, (lua_Integer)otherwise);
+    luaL_argcheck(L, value >= 1 && value <= UINT32_MAX, index, "must be at least 1");
+    return (unsigned)value;
+}
+
+/* --- the answer: built in the continuation, protected --- */
+
+static bool is_json(struct gw_str type) {
+    struct gw_str media, parameters;
+    if (!gw_str_split(type, ';', &media, &parameters))
+        return false;
+    media = gw_str_trim(media);
+    return gw_str_equal_nocase(media, GW_STR("application/json")) ||
+           (media.len > 5 &&
+            gw_str_equal_nocase((struct gw_str){media.data + media.len - 5, 5}, GW_STR("+json")));
+}
+
+static bool has_json(const struct slot *slot) {
+    struct gw_str lines = gw_buf_str(&slot->result.fields), line, name, value;
+    while (gw_str_split(lines, '\n', &line, &lines))
+        if (gw_str_split(line, ':', &name, &value) &&
+            gw_str_equal_nocase(name, GW_STR("content-type"))) {
+            if (value.len && value.data[value.len - 1] == '\r')
+                value.len--;
+            return is_json(gw_str_trim(value));
+        }
+    return false;
+}
+
+/* Sets json or body of the table on the top. False if it says that it is JSON and is not. */
+static bool l_set_content(lua_State *L, const struct slot *slot, struct gw_json_error *error) {
+    struct gw_str body = gw_buf_str(&slot->result.body);
+    if (body.len && !slot->raw && has_json(slot)) {
+        if (!l_json_decode(L, body, error))
+            return false;
+        lua_setfield(L, -2, "json");
+    } else {
+        lua_pushlstring(L, body.data, body.len);
+        lua_setfield(L, -2, "body");
+    }
+    return true;
+}
+
+static void l_copy_field(lua_State *L, int from, const char *key) {
+    lua_getfield(L, from, key);
+    lua_setfield(L, -2, key);
+}
+
+/* The request table stands at -1; the failure replaces it. */
+static void l_push_call_failure(lua_State *L, const struct slot *slot, enum gw_failure kind,
+                                const char *message) {
+    int request = lua_gettop(L);
+    l_push_failure(L, kind, message);
+    l_copy_field(L, request, "backend");
+    l_copy_field(L, request, "method");
+    l_copy_field(L, request, "path");
+    lua_pushinteger(L, slot->result.attempts);
+    lua_setfield(L, -2, "attempts");
+    if (slot->result.status) {
+        lua_pushinteger(L, slot->result.status);
+        lua_setfield(L, -2, "status");
+    }
+    if (slot->result.retry_after_ms) {
+        lua_pushnumber(L, (lua_Number)slot->result.retry_after_ms / 1000);
+        lua_setfield(L, -2, "retry_after");
+    }
+    lua_replace(L, request);
+}
+
+static void l_push_response(lua_State *L, const struct slot *slot) {
+    struct gw_json_error error;
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, slot->result.status);
+    lua_setfield(L, -2, "status");
+    if (!l_set_content(L, slot, &error)) {
+        lua_pop(L, 1);
+        lua_pushfstring(L, "bad JSON at byte %d: %s", (int)error.at, error.reason);
+        lua_insert(L, -2);
+        l_push_call_failure(L, slot, GW_FAILURE_DECODE, lua_tostring(L, -2));
+        lua_remove(L, -2);
+        return;
+    }
+    l_push_fields(L, gw_buf_str(&slot->result.fields));
+    lua_setfield(L, -2, "headers");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gw_state_of(L)->response_meta);
+    lua_setmetatable(L, -2);
+    lua_replace(L, -2);
+}
+
+/* The request table is on the top; the result replaces it. */
+static void l_push_result(lua_State *L, const struct slot *slot) {
+    const struct gw_backend_result *result = &slot->result;
+    struct gw_json_error ignored;
+    if (result->failure == GW_FAILURE_NONE) {
+        l_push_response(L, slot);
+        return;
+    }
+    l_push_call_failure(L, slot, result->failure, result->error);
+    if (result->failure == GW_FAILURE_STATUS)
+        l_set_content(L, slot, &ignored); /* what it says of the failure, if it can be read */
+}
+
+static void l_push_order(lua_State *L, const struct gw_batch *batch) {
+    lua_createtable(L, (int)batch->successes, 0);
+    for (unsigned i = 0; i < batch->n; i++) {
+        if (batch->slots[i].order) {
+            lua_pushinteger(L, i + 1);
+            lua_rawseti(L, -2, batch->slots[i].order);
+        }
+    }
+}
+
+static int k_fetched(lua_State *L, int status, lua_KContext ctx) {
+    (void)status;
+    struct gw_batch *batch = (struct gw_batch *)ctx;
+    l_raise_if_cancelled(L, batch->flow);
+    lua_createtable(L, (int)batch->n, 0);
+    for (unsigned i = 0; i < batch->n; i++) {
+        lua_rawgeti(L, REQUESTS, i + 1);
+        l_push_result(L, &batch->slots[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    l_push_order(L, batch);
+    release(batch);
+    return 2;
+}
+
+static int l_fetch(lua_State *L) {
+    struct gw_flow *flow = l_current_flow(L);
+    luaL_checktype(L, REQUESTS, LUA_TTABLE);
+    lua_settop(L, FIRST);
+    l_raise_if_cancelled(L, flow);
+    size_t n = lua_rawlen(L, REQUESTS);
+    struct gw_batch *batch = l_new_batch(L, flow, n);
+    batch->limit = l_opt_count(L, LIMIT, UINT32_MAX);
+    batch->first_only = !lua_isnil(L, FIRST);
+    batch->wanted = l_opt_count(L, FIRST, UINT32_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        lua_rawgeti(L, REQUESTS, i + 1);
+        l_read_request(L, &batch->slots[i]);
+        lua_pop(L, 1);
+    }
+    if (n == 0)
+        return k_fetched(L, LUA_OK, (lua_KContext)batch);
+    batch->pending = (unsigned)n;
+    gw_flow_wait(flow, &batch->wait);
+    send_more(batch);
+    return lua_yieldk(L, 0, (lua_KContext)batch, k_fetched);
+}
+
+static const luaL_Reg functions[] = {
+    {"fetch", l_fetch},
+    {NULL, NULL},
+};
+
+void l_register_fetch(lua_State *L) {
+    l_new_metatable(L, META, l_batch_gc);
+    luaL_setfuncs(L, functions, 0);
+}

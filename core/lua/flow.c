@@ -1,0 +1,413 @@
+#include "lua/children.h"
+#include "lua/flow_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_FLOWS   64 /* idle ones per state, so that a busy worker allocates none */
+#define JOBS_AT_ONCE 4  /* running per state; the others wait */
+#define JOB_LIMIT_MS (600 * 1000)
+
+/* --- life --- */
+
+static struct gw_flow *take_idle(struct gw_state *state) {
+    struct gw_flow *flow = state->idle_flows;
+    if (!flow)
+        return gw_calloc(1, sizeof *flow);
+    state->idle_flows = flow->next;
+    state->n_idle--;
+    return flow;
+}
+
+struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind) {
+    struct gw_flow *flow = take_idle(state);
+    flow->state = state;
+    flow->kind = kind;
+    flow->co_ref = flow->context_ref = LUA_NOREF;
+    flow->started_ms = gw_clock_ms();
+    flow->next = state->flows;
+    flow->prev = NULL;
+    if (state->flows)
+        state->flows->prev = flow;
+    state->flows = flow;
+    state->n_flows++;
+    return flow;
+}
+
+static void unlink_flow(struct gw_flow *flow) {
+    struct gw_state *state = flow->state;
+    *(flow->prev ? &flow->prev->next : &state->flows) = flow->next;
+    if (flow->next)
+        flow->next->prev = flow->prev;
+    state->n_flows--;
+}
+
+/* Everything a run leaves behind. The match's buffers stay for the next one. */
+static void clear_flow(struct gw_flow *flow) {
+    if (flow->timer_set)
+        event_del(&flow->deadline_timer);
+    if (flow->co_ref != LUA_NOREF)
+        luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->co_ref);
+    if (flow->context_ref != LUA_NOREF)
+        luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->context_ref);
+    gw_buf_fini(&flow->reply.fields);
+    gw_buf_fini(&flow->reply.body);
+    gw_buf_fini(&flow->job_args);
+    free(flow->job_kind);
+    struct gw_route_match match = flow->match;
+    *flow = (struct gw_flow){.match = match};
+}
+
+static void destroy_flow(struct gw_flow *flow) {
+    gw_route_match_fini(&flow->match);
+    free(flow);
+}
+
+static void free_flow(struct gw_flow *flow) {
+    struct gw_state *state = flow->state;
+    unlink_flow(flow);
+    clear_flow(flow);
+    if (state->n_idle == KEPT_FLOWS) {
+        destroy_flow(flow);
+        return;
+    }
+    flow->next = state->idle_flows;
+    state->idle_flows = flow;
+    state->n_idle++;
+}
+
+struct gw_flow *gw_flow_root(struct gw_flow *flow) {
+    while (flow->kind == GW_FLOW_CHILD)
+        flow = gw_children_parent(flow->group);
+    return flow;
+}
+
+/* --- the ready list --- */
+
+void gw_flow_wake(struct gw_flow *flow) {
+    struct gw_state *state = flow->state;
+    flow->wait = NULL;
+    if (flow->queued)
+        return;
+    flow->queued = true;
+    flow->next_ready = NULL;
+    if (state->ready_last)
+        state->ready_last->next_ready = flow;
+    else
+        state->ready_first = flow;
+    if (!state->ready_last)
+        event_active(state->ready_event, 0, 0);
+    state->ready_last = flow;
+}
+
+static struct gw_flow *take_ready(struct gw_state *state) {
+    struct gw_flow *flow = state->ready_first;
+    if (!flow)
+        return NULL;
+    state->ready_first = flow->next_ready;
+    if (!state->ready_first)
+        state->ready_last = NULL;
+    flow->queued = false;
+    return flow;
+}
+
+static void unqueue(struct gw_flow *flow) {
+    struct gw_state *state = flow->state;
+    struct gw_flow *before = NULL;
+    for (struct gw_flow *at = state->ready_first; flow->queued && at;
+         before = at, at = at->next_ready)
+        if (at == flow) {
+            *(before ? &before->next_ready : &state->ready_first) = flow->next_ready;
+            if (state->ready_last == flow)
+                state->ready_last = before;
+            flow->queued = false;
+        }
+}
+
+/* --- the door --- */
+
+/* Runs protected in the main state: the coroutine and its anchor may want memory. */
+static int l_create(lua_State *L) {
+    struct gw_flow *flow = lua_touserdata(L, 1);
+    lua_State *co = lua_newthread(L);
+    flow->co_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    flow->co = co;
+    return 0;
+}
+
+static int k_main_done(lua_State *L, int status, lua_KContext ctx) {
+    (void)L, (void)status, (void)ctx;
+    return 0;
+}
+
+/* The coroutine's body: calls the prelude's entry, which catches everything but want of memory. */
+static int l_main(lua_State *L) {
+    struct gw_flow *flow = lua_touserdata(L, 1);
+    struct gw_state *state = flow->state;
+    if (flow->kind == GW_FLOW_REQUEST) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->request_entry);
+        lua_pushinteger(L, flow->match.route + 1);
+        l_push_request(L, flow);
+        lua_callk(L, 2, 0, 0, k_main_done);
+    } else {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->job_entry);
+        lua_pushstring(L, flow->job_kind);
+        lua_pushlstring(L, flow->job_args.data, flow->job_args.len);
+        lua_pushstring(L, flow->job_id);
+        lua_callk(L, 3, 0, 0, k_main_done);
+    }
+    return k_main_done(L, LUA_OK, 0);
+}
+
+/* Only pushes a function without upvalues and a light pointer: neither asks for memory. */
+static bool prepare(struct gw_flow *flow) {
+    lua_State *L = flow->state->L;
+    lua_pushcfunction(L, l_create);
+    lua_pushlightuserdata(L, flow);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_pushcfunction(flow->co, flow->kind == GW_FLOW_CHILD ? l_child_main : l_main);
+    lua_pushlightuserdata(flow->co, flow);
+    return true;
+}
+
+static int resume(struct gw_flow *flow) {
+    struct gw_state *state = flow->state;
+    bool first = !flow->co;
+    if (first && !prepare(flow))
+        return LUA_ERRMEM;
+    int n_results;
+    state->current = flow;
+    int status = lua_resume(flow->co, state->L, first ? 1 : 0, &n_results);
+    state->current = NULL;
+    return status;
+}
+
+static void end_request(struct gw_flow *flow) {
+    struct gw_exchange *exchange = flow->exchange;
+    if (!exchange)
+        return;
+    if (flow->replied == GW_REPLY_DROP)
+        gw_exchange_drop(exchange);
+    else if (flow->replied == GW_REPLY_SET)
+        gw_exchange_reply(exchange, &flow->reply);
+    else
+        gw_exchange_reply_problem(exchange, 500, "internal error");
+}
+
+static void start_waiting_job(struct gw_state *state) {
+    for (struct gw_flow *flow = state->flows; flow; flow = flow->next)
+        if (flow->kind == GW_FLOW_JOB && !flow->co && !flow->queued) {
+            gw_flow_start(flow);
+            return;
+        }
+}
+
+static void end_job(struct gw_flow *flow) {
+    /* The entry has reported already, unless it could not even do that. */
+    gw_jobs_finish(flow->state->host.jobs, flow->job_id, false, GW_STR("internal error"),
+                   gw_clock_wall_ms());
+    flow->state->n_jobs--;
+    start_waiting_job(flow->state);
+}
+
+/* What escapes the entry is want of memory, or an error in the handling of an error. */
+static void log_escaped(struct gw_flow *flow, int status) {
+    const char *message = "not enough memory";
+    if (flow->co && status != LUA_ERRMEM && lua_type(flow->co, -1) == LUA_TSTRING)
+        message = lua_tostring(flow->co, -1); /* a string already: nothing is converted */
+    struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");
+    gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
+    gw_log_str(line, "error", gw_str_from(message));
+    gw_log_end(line);
+}
+
+static void end(struct gw_flow *flow, int status) {
+    if (status != LUA_OK)
+        log_escaped(flow, status);
+    if (flow->co && status != LUA_OK)
+        lua_resetthread(flow->co);
+    switch (flow->kind) {
+    case GW_FLOW_REQUEST:
+        end_request(flow);
+        break;
+    case GW_FLOW_JOB:
+        end_job(flow);
+        break;
+    case GW_FLOW_CHILD:
+        gw_children_ended(flow, status == LUA_OK);
+        break;
+    }
+    free_flow(flow);
+}
+
+static void run_ready(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gw_state *state = user;
+    for (struct gw_flow *flow; (flow = take_ready(state));) {
+        int status = resume(flow);
+        if (status != LUA_YIELD)
+            end(flow, status);
+    }
+}
+
+/* --- requests --- */
+
+enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *exchange,
+                                   struct gw_flow **out, struct gw_buf *allow) {
+    const struct gw_message *message = gw_exchange_message(exchange);
+    struct gw_flow *flow = gw_flow_new(state, GW_FLOW_REQUEST);
+    enum gw_route_outcome outcome = gw_router_find(state->router, gw_message_method(message),
+                                                   gw_message_path(message), &flow->match);
+    if (outcome != GW_ROUTE_FOUND) {
+        gw_buf_append_str(allow, gw_buf_str(&flow->match.allow));
+        free_flow(flow);
+        return outcome;
+    }
+    struct gw_str id = gw_exchange_id(exchange);
+    memcpy(flow->id, id.data, id.len);
+    flow->exchange = exchange;
+    flow->deadline_ms = flow->started_ms + gw_flow_route(flow)->deadline_ms;
+    *out = flow;
+    return outcome;
+}
+
+void gw_flow_start(struct gw_flow *flow) {
+    if (flow->kind == GW_FLOW_JOB)
+        flow->deadline_ms = gw_clock_ms() + JOB_LIMIT_MS;
+    gw_flow_wake(flow);
+}
+
+const struct gw_route *gw_flow_route(const struct gw_flow *flow) {
+    return &flow->state->routes[flow->match.route];
+}
+
+void gw_flow_abandon(struct gw_flow *flow) {
+    flow->exchange = NULL;
+    if (flow->co) {
+        gw_flow_cancel(flow, GW_FAILURE_CANCELLED);
+        return;
+    }
+    unqueue(flow);
+    free_flow(flow);
+}
+
+/* --- jobs --- */
+
+bool gw_flow_start_job(struct gw_state *state, const char *kind, struct gw_str args,
+                       char id[GW_ID_SIZE]) {
+    if (!gw_jobs_add(state->host.jobs, kind, gw_clock_wall_ms(), id))
+        return false;
+    struct gw_flow *flow = gw_flow_new(state, GW_FLOW_JOB);
+    flow->job_kind = gw_strdup(kind);
+    gw_buf_append_str(&flow->job_args, args);
+    memcpy(flow->job_id, id, GW_ID_SIZE);
+    memcpy(flow->id, gw_flow_root(state->current)->id, sizeof flow->id);
+    if (++state->n_jobs <= JOBS_AT_ONCE)
+        gw_flow_start(flow);
+    return true;
+}
+
+/* --- waiting and cancelling --- */
+
+static void deadline_passed(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    gw_flow_cancel(user, GW_FAILURE_DEADLINE);
+}
+
+/* Only a flow that waits needs the timer: one that never does runs to its end first. */
+static void set_timer(struct gw_flow *flow) {
+    if (flow->timer_set || !flow->deadline_ms || flow->kind == GW_FLOW_CHILD)
+        return;
+    int64_t left = flow->deadline_ms - gw_clock_ms();
+    if (left < 0)
+        left = 0;
+    struct timeval after = {left / 1000, left % 1000 * 1000};
+    evtimer_assign(&flow->deadline_timer, flow->state->host.base, deadline_passed, flow);
+    event_add(&flow->deadline_timer, &after);
+    flow->timer_set = true;
+}
+
+void gw_flow_wait(struct gw_flow *flow, struct gw_wait *wait) {
+    set_timer(flow);
+    wait->flow = flow;
+    flow->wait = wait;
+}
+
+bool gw_flow_is_cancelled(const struct gw_flow *flow) {
+    return flow->cancelled != GW_FAILURE_NONE && flow->shield == 0;
+}
+
+void gw_flow_cancel(struct gw_flow *flow, enum gw_failure why) {
+    if (flow->cancelled == GW_FAILURE_NONE)
+        flow->cancelled = why;
+    if (flow->wait && gw_flow_is_cancelled(flow))
+        flow->wait->cancel(flow->wait, why);
+}
+
+unsigned gw_state_flows(const struct gw_state *state) {
+    return state->n_flows;
+}
+
+void gw_state_cancel_flows(struct gw_state *state) {
+    for (struct gw_flow *flow = state->flows, *next; flow; flow = next) {
+        next = flow->next;
+        if (flow->kind == GW_FLOW_JOB && !flow->co && !flow->queued)
+            end(flow, LUA_OK); /* still in line: never begun */
+        else if (flow->kind != GW_FLOW_CHILD)
+            gw_flow_cancel(flow, GW_FAILURE_CANCELLED);
+    }
+}
+
+/* --- the state's part --- */
+
+void gw_flows_init(struct gw_state *state) {
+    if (state->host.base)
+        state->ready_event = event_new(state->host.base, -1, 0, run_ready, state);
+}
+
+void gw_flows_fini(struct gw_state *state) {
+    while (state->flows) {
+        unqueue(state->flows);
+        free_flow(state->flows);
+    }
+    while (state->idle_flows) {
+        struct gw_flow *flow = state->idle_flows;
+        state->idle_flows = flow->next;
+        destroy_flow(flow);
+    }
+    if (state->ready_event)
+        event_free(state->ready_event);
+}
+
+/* --- the log --- */
+
+static void log_call(const struct gw_logged_call *call, bool first, struct gw_buf *line) {
+    gw_buf_printf(line, "%s{\"backend\":", first ? "" : ",");
+    gw_buf_append_json(line, gw_str_from(call->backend));
+    gw_buf_printf(line, ",\"attempts\":%u,\"status\":%u", call->attempts, call->status);
+    if (call->failure != GW_FAILURE_NONE)
+        gw_log_str(line, "failure", gw_str_from(gw_failure_name(call->failure)));
+    gw_log_ms(line, "duration_ms", call->duration_us);
+    gw_buf_append_char(line, '}');
+}
+
+void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line) {
+    gw_log_str(line, "route", gw_str_from(gw_flow_route(flow)->label));
+    if (flow->n_calls == 0)
+        return;
+    unsigned shown = flow->n_calls < GW_FLOW_MAX_LOGGED ? flow->n_calls : GW_FLOW_MAX_LOGGED;
+    gw_log_key(line, "calls");
+    gw_buf_append_char(line, '[');
+    for (unsigned i = 0; i < shown; i++)
+        log_call(&flow->calls[i], i == 0, line);
+    gw_buf_append_char(line, ']');
+    if (flow->n_calls > shown)
+        gw_log_int(line, "calls_not_shown", flow->n_calls - shown);
+}

@@ -1,0 +1,35 @@
+/* A flow: one run of a script in a coroutine of its own - a request's handler, a background job, or
+ * a child of gateway.map. It belongs to its state and ends by itself; a request's flow ends by
+ * replying to its exchange.
+ *
+ * There is one door into Lua: flows put on the ready list are resumed from an event of their own at
+ * the end of the loop's turn, never from within a callback of libevent's or libcurl's. */
+#ifndef GW_LUA_FLOW_H
+#define GW_LUA_FLOW_H
+
+#include "http/server.h"
+#include "lua/state.h"
+
+/* Finds the exchange's route. GW_ROUTE_FOUND: *flow is new and waits for gw_flow_start(). For
+ * GW_ROUTE_METHOD_NOT_ALLOWED and GW_ROUTE_OPTIONS the methods are appended to `allow`. */
+enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *exchange,
+                                   struct gw_flow **flow, struct gw_buf *allow);
+
+/* The body is in: the script runs, at the end of this turn of the loop. */
+void gw_flow_start(struct gw_flow *flow);
+
+/* Cancels the flow's calls and delivers the failure to the script, now and at each later call; what
+ * is shielded (the undo of a saga) still runs to its end. */
+void gw_flow_cancel(struct gw_flow *flow, enum gw_failure why);
+
+/* The client has gone: cancels, and forgets the exchange. */
+void gw_flow_abandon(struct gw_flow *flow);
+
+const struct gw_route *gw_flow_route(const struct gw_flow *flow);
+void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line); /* route and backend calls */
+
+/* For the shutdown: how many are in work, and cancel them all. */
+unsigned gw_state_flows(const struct gw_state *state);
+void gw_state_cancel_flows(struct gw_state *state);
+
+#endif

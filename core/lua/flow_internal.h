@@ -1,0 +1,93 @@
+/* What the files of core/lua share of a flow. A flow that sleeps has one `wait`: a Lua userdata on
+ * its own stack, made by the yielding function, which knows how to cancel what is pending. Whoever
+ * completes the wait calls gw_flow_wake(); the continuation then finds its userdata and builds the
+ * result, protected. Yielding function, completion, cancel, continuation: the same four in each
+ * file. */
+#ifndef GW_LUA_FLOW_INTERNAL_H
+#define GW_LUA_FLOW_INTERNAL_H
+
+#include "lua/flow.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct gw_wait {
+    struct gw_flow *flow;
+    /* Ends everything that is pending, soon or at once; gw_flow_wake() follows in either case. */
+    void (*cancel)(struct gw_wait *wait, enum gw_failure why);
+};
+
+enum gw_flow_kind { GW_FLOW_REQUEST, GW_FLOW_JOB, GW_FLOW_CHILD };
+
+#define GW_FLOW_MAX_LOGGED 16 /* backend calls in the request's log line */
+
+struct gw_logged_call {
+    const char *backend; /* the backend's, lives as long as the process */
+    enum gw_failure failure;
+    unsigned attempts, status;
+    int64_t duration_us;
+};
+
+struct gw_flow {
+    struct gw_state *state;
+    struct gw_flow *next, *prev; /* in the state's flows */
+    struct gw_flow *next_ready;
+    enum gw_flow_kind kind;
+    bool queued; /* on the ready list */
+
+    lua_State *co; /* anchored by co_ref in the registry; NULL before the first run */
+    int co_ref;
+    int context_ref; /* core.context(), LUA_NOREF until asked for */
+
+    struct gw_wait *wait; /* NULL while it runs or is ready */
+    enum gw_failure cancelled;
+    unsigned shield;                 /* depth: cancellation does not reach it while > 0 */
+    int64_t started_ms, deadline_ms; /* monotonic; deadline 0: none */
+    struct event deadline_timer;     /* set at the first wait */
+    bool timer_set;
+
+    struct gw_exchange *exchange; /* of a request, NULL once the client has gone */
+    struct gw_route_match match;
+    char id[GW_ID_MAX + 1]; /* the correlation id, also once the exchange is gone */
+    struct gw_reply reply;
+    enum { GW_REPLY_NONE, GW_REPLY_SET, GW_REPLY_DROP } replied;
+    struct gw_logged_call calls[GW_FLOW_MAX_LOGGED];
+    unsigned n_calls;
+
+    struct gw_children *group; /* of a child */
+    int index;                 /* of a child: its argument, from 1 */
+    bool failed;               /* of a child: its function raised */
+
+    char job_id[GW_ID_SIZE];
+    char *job_kind;         /* owned */
+    struct gw_buf job_args; /* JSON */
+};
+
+struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind);
+void gw_flow_wake(struct gw_flow *flow); /* its wait is complete, or it is new: run it */
+
+/* The flow that has id, deadline and context: itself, or a child's outermost parent. */
+struct gw_flow *gw_flow_root(struct gw_flow *flow);
+
+/* Whether a cancellation is to be raised now. */
+bool gw_flow_is_cancelled(const struct gw_flow *flow);
+
+/* Called before yielding with `wait`, after everything has been started. */
+void gw_flow_wait(struct gw_flow *flow, struct gw_wait *wait);
+
+/* request.c: pushes the table that the handler is given. */
+void l_push_request(lua_State *L, struct gw_flow *flow);
+
+/* Pushes a table of the lines "name: value\r\n", names in small letters; what comes several times
+ * is joined by ", " (RFC 9110, 5.3). */
+void l_push_fields(lua_State *L, struct gw_str lines);
+
+/* flow.c's part in the making and the end of a state. */
+void gw_flows_init(struct gw_state *state);
+void gw_flows_fini(struct gw_state *state);
+
+/* Queues a background job; false if there are too many. Called from within a flow. */
+bool gw_flow_start_job(struct gw_state *state, const char *kind, struct gw_str args,
+                       char id[GW_ID_SIZE]);
+
+#endif

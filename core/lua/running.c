@@ -1,0 +1,128 @@
+/* gateway.core, what a running flow may ask and say of itself. */
+#include "lua/core.h"
+#include "lua/json.h"
+
+#include "base/clock.h"
+
+#include <lauxlib.h>
+
+static int l_shield(lua_State *L) {
+    struct gw_flow *flow = l_current_flow(L);
+    if (lua_toboolean(L, 1))
+        flow->shield++;
+    else if (flow->shield > 0)
+        flow->shield--;
+    return 0;
+}
+
+static int l_context(lua_State *L) {
+    struct gw_flow *root = gw_flow_root(l_current_flow(L));
+    if (root->context_ref == LUA_NOREF) {
+        lua_newtable(L);
+        root->context_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, root->context_ref);
+    return 1;
+}
+
+static int l_remaining(lua_State *L) {
+    const struct gw_flow *root = gw_flow_root(l_current_flow(L));
+    int64_t left = root->deadline_ms - gw_clock_ms();
+    if (root->deadline_ms)
+        lua_pushnumber(L, left > 0 ? (lua_Number)left / 1000 : 0);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int l_correlation_id(lua_State *L) {
+    struct gw_flow *flow = gw_state_of(L)->current;
+    lua_pushstring(L, flow ? gw_flow_root(flow)->id : NULL);
+    return 1;
+}
+
+static int l_id(lua_State *L) {
+    char id[GW_ID_SIZE];
+    gw_id_new(id);
+    lua_pushstring(L, id);
+    return 1;
+}
+
+static int l_now(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)gw_clock_wall_ms() / 1000);
+    return 1;
+}
+
+static int l_env(lua_State *L) {
+    bool allowed;
+    const char *name = luaL_checkstring(L, 1);
+    lua_pushstring(L, gw_settings_env(gw_state_of(L)->host.settings, name, &allowed));
+    lua_pushboolean(L, allowed);
+    return 2;
+}
+
+static int l_ready(lua_State *L) {
+    const struct gw_host *host = &gw_state_of(L)->host;
+    const char *reason = NULL;
+    lua_pushboolean(L, host->ready(host->user, &reason));
+    lua_pushstring(L, reason);
+    return 2;
+}
+
+/* --- the log --- */
+
+static enum gw_log_level l_check_level(lua_State *L) {
+    enum gw_log_level level;
+    luaL_argcheck(L, gw_log_level_from(gw_str_from(luaL_checkstring(L, 1)), &level), 1,
+                  "no such level");
+    return level;
+}
+
+static int l_log_enabled(lua_State *L) {
+    lua_pushboolean(L, gw_log_enabled(l_check_level(L)));
+    return 1;
+}
+
+/* The fields are encoded first, into a box: encoding may raise, and the line's buffer is shared. */
+static int l_log(lua_State *L) {
+    enum gw_log_level level = l_check_level(L);
+    const char *message = luaL_checkstring(L, 2), *where = luaL_optstring(L, 4, NULL);
+    if (!gw_log_enabled(level))
+        return 0;
+    struct gw_buf *fields = l_new_buf(L);
+    if (!lua_isnoneornil(L, 3))
+        l_json_encode(L, 3, fields);
+    struct gw_buf *line = gw_log_begin(level, message);
+    struct gw_flow *flow = gw_state_of(L)->current;
+    if (flow) {
+        gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
+        if (gw_flow_root(flow)->kind == GW_FLOW_REQUEST)
+            gw_log_str(line, "route", gw_str_from(gw_flow_route(gw_flow_root(flow))->label));
+    }
+    if (where)
+        gw_log_str(line, "where", gw_str_from(where));
+    if (fields->len) {
+        gw_log_key(line, "fields");
+        gw_buf_append_str(line, gw_buf_str(fields));
+    }
+    gw_log_end(line);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"shield", l_shield},
+    {"context", l_context},
+    {"remaining", l_remaining},
+    {"correlation_id", l_correlation_id},
+    {"id", l_id},
+    {"now", l_now},
+    {"env", l_env},
+    {"ready", l_ready},
+    {"log", l_log},
+    {"log_enabled", l_log_enabled},
+    {NULL, NULL},
+};
+
+void l_register_running(lua_State *L) {
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,172 @@
+#include "lua/state.h"
+
+#include "lua/core.h"
+#include "lua/json.h"
+#include "lua/prelude.h"
+
+#include "base/alloc.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *heap(void *user, void *block, size_t old_size, size_t size) {
+    (void)user, (void)old_size;
+    if (size)
+        return realloc(block, size);
+    free(block);
+    return NULL;
+}
+
+/* Not reached by design: everything that may raise runs protected. */
+static int panic(lua_State *L) {
+    gw_log(GW_LOG_ERROR, "lua: unprotected error: %s", lua_tostring(L, -1));
+    abort();
+}
+
+/* --- require, as the prelude needs it: its own modules and the two that are C --- */
+
+static int l_load_module(lua_State *L, const char *name) {
+    if (strcmp(name, "gateway.core") == 0 && gw_state_of(L)->prelude_loading) {
+        l_push_core(L);
+        return 1;
+    }
+    if (strcmp(name, "gateway.json") == 0)
+        return luaopen_gateway_json(L);
+    for (const struct gw_prelude_module *module = gw_prelude; module->name; module++) {
+        if (strcmp(module->name, name) != 0)
+            continue;
+        lua_pushfstring(L, "@%s", name);
+        if (luaL_loadbufferx(L, module->text, module->len, lua_tostring(L, -1), "t") != LUA_OK)
+            lua_error(L);
+        lua_call(L, 0, 1);
+        return 1;
+    }
+    return luaL_error(L, "module '%s' not found", name);
+}
+
+static int l_require(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, 2, name) == LUA_TNIL) {
+        l_load_module(L, name);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, 2, name);
+    }
+    return 1;
+}
+
+/* --- loading --- */
+
+/* The system's require stays reachable for core.cjson() only, and without a path for Lua files. */
+static void l_keep_system_require(lua_State *L) {
+    lua_getglobal(L, "package");
+    lua_pushliteral(L, "");
+    lua_setfield(L, -2, "path");
+    lua_getglobal(L, "require");
+    lua_setfield(L, LUA_REGISTRYINDEX, GW_SYSTEM_REQUIRE);
+    lua_pop(L, 1);
+}
+
+static void l_open_libraries(lua_State *L) {
+    static const luaL_Reg libraries[] = {
+        {LUA_LOADLIBNAME, luaopen_package}, {LUA_GNAME, luaopen_base},
+        {LUA_COLIBNAME, luaopen_coroutine}, {LUA_STRLIBNAME, luaopen_string},
+        {LUA_TABLIBNAME, luaopen_table},    {LUA_MATHLIBNAME, luaopen_math},
+        {LUA_UTF8LIBNAME, luaopen_utf8},    {LUA_OSLIBNAME, luaopen_os},
+        {LUA_DBLIBNAME, luaopen_debug},
+    };
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
+        luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
+        lua_pop(L, 1);
+    }
+    l_keep_system_require(L);
+    lua_pushcfunction(L, l_require);
+    lua_setglobal(L, "require");
+}
+
+static void l_forget(lua_State *L, const char *module) {
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushnil(L);
+    lua_setfield(L, -2, module);
+    lua_pop(L, 1);
+}
+
+/* Pushes what `require(name)` returns, with the global require of now. */
+static void l_require_now(lua_State *L, const char *name) {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+}
+
+/* The prelude; then its sandbox, which replaces globals and require; then the scripts, from init.lua
+ * on; then what the prelude has to say at the end. */
+static int l_load(lua_State *L) {
+    struct gw_state *state = gw_state_of(L);
+    l_open_libraries(L);
+    state->prelude_loading = state->loading = true;
+    l_require_now(L, "gateway");
+    l_require_now(L, "gateway.sandbox");
+    state->prelude_loading = false;
+    l_forget(L, "gateway.core");
+    lua_call(L, 0, 0);
+    l_require_now(L, "init");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->loaded_entry);
+    lua_call(L, 0, 0);
+    state->loading = false;
+    return 0;
+}
+
+static int l_message(lua_State *L) {
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+static bool load(struct gw_state *state, struct gw_buf *error) {
+    lua_State *L = state->L;
+    lua_pushcfunction(L, l_message);
+    lua_pushcfunction(L, l_load);
+    bool ok = lua_pcall(L, 0, 0, -2) == LUA_OK;
+    if (!ok)
+        gw_buf_append_str(error, gw_str_from(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
+                                                                            : "unknown error"));
+    lua_settop(L, 0);
+    return ok;
+}
+
+struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_sources *sources,
+                              struct gw_buf *error) {
+    lua_State *L = lua_newstate(host->alloc ? host->alloc : heap, host->alloc_user);
+    if (!L) {
+        gw_buf_append_str(error, GW_STR("not enough memory"));
+        return NULL;
+    }
+    struct gw_state *state = gw_calloc(1, sizeof *state);
+    *state =
+        (struct gw_state){.L = L, .host = *host, .sources = sources, .router = gw_router_new()};
+    *(struct gw_state **)lua_getextraspace(L) = state;
+    lua_atpanic(L, panic);
+    gw_flows_init(state);
+    if (load(state, error))
+        return state;
+    gw_state_free(state);
+    return NULL;
+}
+
+void gw_state_free(struct gw_state *state) {
+    if (!state)
+        return;
+    gw_flows_fini(state);
+    lua_close(state->L);
+    gw_router_free(state->router);
+    for (unsigned i = 0; i < state->n_routes; i++) {
+        free(state->routes[i].label);
+        free(state->routes[i].where);
+    }
+    free(state->routes);
+    free(state->backends);
+    free(state->breakers);
+    free(state);
+}

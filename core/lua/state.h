@@ -1,0 +1,81 @@
+/* One Lua state: the scripts of one generation as one worker runs them. Built by the control
+ * thread, then used by its worker only. It owns the Lua heap, the routes and every flow in work.
+ *
+ * This header is shared by the files of core/lua; other layers see flow.h and generation.h. */
+#ifndef GW_LUA_STATE_H
+#define GW_LUA_STATE_H
+
+#include "base/settings.h"
+#include "engine/backend.h"
+#include "engine/jobs.h"
+#include "lua/sources.h"
+#include "policy/router.h"
+
+#include <lua.h>
+
+struct event;
+struct event_base;
+struct gw_flow;
+
+/* What a state is given from below and above; nothing of it is owned. */
+struct gw_host {
+    struct event_base *base;  /* NULL, like client: loaded only to be checked */
+    struct gw_client *client; /* the worker's */
+    struct gw_backends *backends;
+    struct gw_jobs *jobs;
+    const struct gw_settings *settings;
+    bool (*ready)(void *user, const char **reason); /* for GET /ready */
+    void *user;
+    lua_Alloc alloc; /* NULL: the C heap's. Tests make it fail */
+    void *alloc_user;
+};
+
+struct gw_route {
+    char *label; /* owned: "GET /api/v1/products/:id" */
+    char *where; /* owned: "routes/products.lua:12" */
+    int64_t deadline_ms;
+    uint64_t max_body; /* bytes */
+};
+
+struct gw_state {
+    lua_State *L;
+    struct gw_host host;
+    const struct gw_sources *sources;
+    bool prelude_loading; /* gateway.core can be required */
+    bool loading;         /* routes and backends can be declared */
+
+    struct gw_router *router;
+    struct gw_route *routes;
+    unsigned n_routes;
+    struct gw_backend **backends; /* a script's handle is the index + 1 */
+    unsigned n_backends;
+    struct gw_breaker **breakers;
+    unsigned n_breakers;
+
+    /* References into the Lua registry. */
+    int request_entry, job_entry, loaded_entry;
+    int request_meta, response_meta, failure_meta;
+
+    /* See flow.c. */
+    struct gw_flow *flows;       /* all in work; owned */
+    struct gw_flow *idle_flows;  /* kept for reuse */
+    struct gw_flow *ready_first; /* to be run at the end of this turn of the loop */
+    struct gw_flow *ready_last;
+    struct gw_flow *current; /* in Lua right now */
+    struct event *ready_event;
+    unsigned n_flows, n_idle, n_jobs;
+};
+
+/* Loads prelude and scripts. NULL, with "file:line: message" in `error`, if that fails. */
+struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_sources *sources,
+                              struct gw_buf *error);
+
+/* Flows still in work are dropped without running: cancel them and wait for zero before. */
+void gw_state_free(struct gw_state *state);
+
+/* The state that L, or any of its coroutines, belongs to. */
+static inline struct gw_state *gw_state_of(lua_State *L) {
+    return *(struct gw_state **)lua_getextraspace(L);
+}
+
+#endif

@@ -1,0 +1,90 @@
+#include "engine/jobs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#define KEEP_MS 1000
+
+static char first[GW_ID_SIZE], second[GW_ID_SIZE], third[GW_ID_SIZE];
+
+static void a_job_goes_from_queued_to_done(void **state) {
+    (void)state;
+    struct gw_jobs *jobs = gw_jobs_new(2, KEEP_MS);
+    struct gw_job job;
+    assert_true(gw_jobs_add(jobs, "report", 5, first));
+    assert_true(gw_jobs_get(jobs, first, 5, &job));
+    assert_string_equal(job.kind, "report");
+    assert_string_equal(gw_job_status_name(job.status), "queued");
+    gw_job_fini(&job);
+
+    gw_jobs_progress(jobs, first, 40);
+    assert_true(gw_jobs_get(jobs, first, 6, &job));
+    assert_string_equal(gw_job_status_name(job.status), "running");
+    assert_int_equal(job.progress, 40);
+    gw_job_fini(&job);
+
+    gw_jobs_finish(jobs, first, true, GW_STR("[1]"), 7);
+    assert_true(gw_jobs_get(jobs, first, 8, &job));
+    assert_string_equal(gw_job_status_name(job.status), "done");
+    assert_int_equal(job.progress, 100);
+    assert_int_equal(job.finished_ms, 7);
+    assert_true(gw_str_equal(gw_buf_str(&job.result), GW_STR("[1]")));
+    gw_job_fini(&job);
+    gw_jobs_free(jobs);
+}
+
+static void the_first_end_counts(void **state) {
+    (void)state;
+    struct gw_jobs *jobs = gw_jobs_new(2, KEEP_MS);
+    struct gw_job job;
+    assert_true(gw_jobs_add(jobs, "report", 5, first));
+    gw_jobs_finish(jobs, first, false, GW_STR("broken"), 7);
+    gw_jobs_finish(jobs, first, true, GW_STR("[]"), 8);
+    gw_jobs_progress(jobs, first, 50);
+    assert_true(gw_jobs_get(jobs, first, 9, &job));
+    assert_string_equal(gw_job_status_name(job.status), "failed");
+    assert_true(gw_str_equal(gw_buf_str(&job.result), GW_STR("broken")));
+    gw_job_fini(&job);
+    gw_jobs_free(jobs);
+}
+
+static void only_finished_jobs_are_forgotten(void **state) {
+    (void)state;
+    struct gw_jobs *jobs = gw_jobs_new(2, KEEP_MS);
+    struct gw_job job;
+    assert_true(gw_jobs_add(jobs, "report", 0, first));
+    assert_true(gw_jobs_add(jobs, "report", 0, second));
+    assert_false(gw_jobs_add(jobs, "report", 0, third));
+    gw_jobs_finish(jobs, first, true, GW_STR("1"), 10);
+    assert_false(gw_jobs_add(jobs, "report", 10 + KEEP_MS - 1, third));
+    assert_true(gw_jobs_add(jobs, "report", 10 + KEEP_MS, third));
+    assert_false(gw_jobs_get(jobs, first, 10 + KEEP_MS, &job));
+    assert_true(gw_jobs_get(jobs, second, 100 * KEEP_MS, &job));
+    gw_job_fini(&job);
+    gw_jobs_free(jobs);
+}
+
+static void an_unknown_id_changes_nothing(void **state) {
+    (void)state;
+    struct gw_jobs *jobs = gw_jobs_new(1, KEEP_MS);
+    struct gw_job job;
+    gw_jobs_progress(jobs, "nobody", 1);
+    gw_jobs_finish(jobs, "nobody", true, GW_STR("1"), 1);
+    assert_false(gw_jobs_get(jobs, "nobody", 1, &job));
+    gw_jobs_free(jobs);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_goes_from_queued_to_done),
+        cmocka_unit_test(the_first_end_counts),
+        cmocka_unit_test(only_finished_jobs_are_forgotten),
+        cmocka_unit_test(an_unknown_id_changes_nothing),
+    };
+    return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
+}

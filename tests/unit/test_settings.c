@@ -1,0 +1,131 @@
+#include "base/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct gw_settings settings;
+static char message[256];
+
+/* Loads with the given flags, a NULL-terminated list; the error, if any, is in `message`. */
+static bool load(char **flags) {
+    struct gw_buf error = {0};
+    int n = 0;
+    while (flags[n])
+        n++;
+    bool ok = gw_settings_load(&settings, n, flags, &error);
+    gw_buf_append_char(&error, '\0');
+    strncpy(message, error.data, sizeof message - 1);
+    gw_buf_fini(&error);
+    return ok;
+}
+
+#define LOAD(...)      load((char *[]){__VA_ARGS__, NULL})
+#define LOAD_NOTHING() load((char *[]){NULL})
+
+static void defaults_hold(void **state) {
+    (void)state;
+    assert_true(LOAD_NOTHING());
+    assert_string_equal(settings.host, "0.0.0.0");
+    assert_int_equal(settings.port, 8000);
+    assert_int_equal(settings.service_timeout_ms, 30000);
+    assert_int_equal(settings.breaker_threshold, 5);
+    assert_int_equal(settings.max_body, 1048576);
+    assert_true(settings.workers >= 1);
+    assert_false(settings.development);
+}
+
+static void a_flag_overrides_the_environment(void **state) {
+    (void)state;
+    setenv("PORT", "9000", 1);
+    assert_true(LOAD_NOTHING());
+    assert_int_equal(settings.port, 9000);
+    assert_true(LOAD("--port", "9001"));
+    assert_int_equal(settings.port, 9001);
+    assert_true(LOAD("--port=9002"));
+    assert_int_equal(settings.port, 9002);
+    setenv("PORT", "", 1); /* as compose files leave it: not set */
+    assert_true(LOAD_NOTHING());
+    assert_int_equal(settings.port, 8000);
+    unsetenv("PORT");
+}
+
+static void seconds_may_have_a_fraction(void **state) {
+    (void)state;
+    assert_true(LOAD("--drain-seconds", "0.25", "--service-timeout=2"));
+    assert_int_equal(settings.drain_ms, 250);
+    assert_int_equal(settings.service_timeout_ms, 2000);
+    assert_true(LOAD("--drain-seconds", "0"));
+    assert_int_equal(settings.drain_ms, 0);
+}
+
+static void a_bad_value_is_named(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {
+        {"--port", "65536"},
+        {"--port", "-1"},
+        {"--port", "80a"},
+        {"--workers", "257"},
+        {"--log-level", "loud"},
+        {"--gateway-env", "staging"},
+        {"--service-timeout", "0"},
+        {"--drain-seconds", ""},
+        {"--drain-seconds", "nan"},
+        {"--drain-seconds", "-1"},
+        {"--max-header-fields", "0"},
+        {"--inventory-service-url", "inventory:8001"},
+        {"--inventory-service-url", "http://"},
+        {"--pricing-service-url", "ftp://x"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(LOAD((char *)bad[i][0], (char *)bad[i][1]));
+        assert_non_null(strstr(message, bad[i][1]));
+    }
+    assert_false(LOAD("--service-timeout", "0"));
+    assert_non_null(strstr(message, "SERVICE_TIMEOUT"));
+}
+
+static void an_unknown_flag_is_named(void **state) {
+    (void)state;
+    assert_false(LOAD("--prot", "1"));
+    assert_string_equal(message, "--prot: no such flag");
+    assert_false(LOAD("port"));
+    assert_false(LOAD("--port"));
+    assert_string_equal(message, "--port: needs a value");
+}
+
+static void scripts_read_settings_and_what_is_listed(void **state) {
+    (void)state;
+    bool allowed;
+    setenv("REGION", "eu", 1);
+    setenv("SECRET", "x", 1);
+    assert_true(LOAD("--inventory-service-url", "http://i:1", "--script-env", "CITY, REGION"));
+    assert_string_equal(gw_settings_env(&settings, "INVENTORY_SERVICE_URL", &allowed),
+                        "http://i:1");
+    assert_true(allowed);
+    assert_string_equal(gw_settings_env(&settings, "REGION", &allowed), "eu");
+    assert_null(gw_settings_env(&settings, "CITY", &allowed));
+    assert_true(allowed);
+    assert_null(gw_settings_env(&settings, "SECRET", &allowed));
+    assert_false(allowed);
+    assert_true(LOAD("--admin-token", "t"));
+    assert_null(gw_settings_env(&settings, "ADMIN_TOKEN", &allowed));
+    assert_false(allowed);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_hold),
+        cmocka_unit_test(a_flag_overrides_the_environment),
+        cmocka_unit_test(seconds_may_have_a_fraction),
+        cmocka_unit_test(a_bad_value_is_named),
+        cmocka_unit_test(an_unknown_flag_is_named),
+        cmocka_unit_test(scripts_read_settings_and_what_is_listed),
+    };
+    return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}

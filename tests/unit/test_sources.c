@@ -1,0 +1,98 @@
+#include "lua/sources.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A folder: init.lua, lib/money.lua, reports/init.lua, .hidden/x.lua, notes.txt, linked -> lib */
+static char folder[] = "/tmp/moongate-sources-XXXXXX";
+
+static const char *at(const char *path) {
+    static char full[256];
+    snprintf(full, sizeof full, "%s/%s", folder, path);
+    return full;
+}
+
+static void put(const char *path, const char *text) {
+    FILE *file = fopen(at(path), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    mkdir(at("lib"), 0700);
+    mkdir(at("reports"), 0700);
+    mkdir(at(".hidden"), 0700);
+    put("init.lua", "return 1");
+    put("lib/money.lua", "return 2");
+    put("reports/init.lua", "");
+    put(".hidden/x.lua", "return 3");
+    put("notes.txt", "no");
+    return symlink("lib", at("linked"));
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    static const char *const files[] = {"init.lua",      "lib/money.lua", "reports/init.lua",
+                                        ".hidden/x.lua", "notes.txt",     "linked"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        unlink(at(files[i]));
+    rmdir(at("lib"));
+    rmdir(at("reports"));
+    rmdir(at(".hidden"));
+    return rmdir(folder);
+}
+
+static void lua_files_are_read_in_order(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    struct gw_sources *sources = gw_sources_read(folder, &error);
+    assert_non_null(sources);
+    assert_int_equal(sources->n, 4);
+    assert_string_equal(sources->items[0].path, "init.lua");
+    assert_string_equal(sources->items[1].path, "lib/money.lua");
+    assert_string_equal(sources->items[2].path, "linked/money.lua");
+    assert_string_equal(sources->items[3].path, "reports/init.lua");
+    assert_true(gw_str_equal(gw_buf_str(&sources->items[1].text), GW_STR("return 2")));
+    gw_sources_free(sources);
+}
+
+static void modules_are_found_by_name(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    struct gw_sources *sources = gw_sources_read(folder, &error);
+    assert_string_equal(gw_sources_find(sources, GW_STR("lib.money"))->path, "lib/money.lua");
+    assert_string_equal(gw_sources_find(sources, GW_STR("reports"))->path, "reports/init.lua");
+    assert_null(gw_sources_find(sources, GW_STR("lib")));
+    assert_null(gw_sources_find(sources, GW_STR("")));
+    assert_null(gw_sources_find(sources, GW_STR("../etc/passwd")));
+    gw_sources_free(sources);
+}
+
+static void a_missing_folder_is_named(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    assert_null(gw_sources_read("/nowhere/at/all", &error));
+    assert_non_null(memmem(error.data, error.len, "/nowhere/at/all", 15));
+    gw_buf_fini(&error);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lua_files_are_read_in_order),
+        cmocka_unit_test(modules_are_found_by_name),
+        cmocka_unit_test(a_missing_folder_is_named),
+    };
+    return cmocka_run_group_tests_name("sources", tests, make_folder, remove_folder);
+}
