@@ -209,6 +209,7 @@ uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf
     struct gw_server_options options = {
         .host = s->host,
         .port = port,
+        .exclusive = worker->index == 0, /* the others share the port with it */
         .limits = {.request_line = (uint32_t)s->max_request_line,
                    .head = (uint32_t)s->max_head,
                    .fields = (uint32_t)s->max_fields},
@@ -224,13 +225,14 @@ uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf
     worker->server = gw_server_new(worker->base, &options, &handler, worker, reason, sizeof reason);
     if (worker->server)
         return gw_server_port(worker->server);
-    gw_buf_printf(error, "cannot listen on %s port %u: %s", s->host, port, reason);
+    gw_buf_append_str(error, gw_str_from(reason));
     return 0;
 }
 
 static void *run(void *user) {
     struct gw_worker *worker = user;
     event_base_dispatch(worker->base);
+    gw_log_end_thread();
     return NULL;
 }
 
