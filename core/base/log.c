@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static enum gw_log_level minimum = GW_LOG_INFO;
+static _Thread_local struct gw_buf own_line; /* kept for the life of the thread, a few KiB */
 
 static const char *const level_names[] = {
     [GW_LOG_DEBUG] = "debug",
@@ -46,14 +47,13 @@ void gw_log(enum gw_log_level level, const char *format, ...) {
 }
 
 struct gw_buf *gw_log_begin(enum gw_log_level level, const char *message) {
-    static _Thread_local struct gw_buf line; /* kept for the life of the thread, a few KiB */
     char time[GW_CLOCK_TEXT_SIZE];
     gw_clock_text(gw_clock_wall_ms(), time);
-    gw_buf_clear(&line);
-    gw_buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
+    gw_buf_clear(&own_line);
+    gw_buf_printf(&own_line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
                   level_names[level]);
-    gw_buf_append_json(&line, gw_str_from(message));
-    return &line;
+    gw_buf_append_json(&own_line, gw_str_from(message));
+    return &own_line;
 }
 
 void gw_log_key(struct gw_buf *line, const char *key) {
@@ -82,4 +82,8 @@ void gw_log_end(struct gw_buf *line) {
     /* Nobody is left to tell when standard output is gone. */
     ssize_t written = write(STDOUT_FILENO, line->data, line->len);
     (void)written;
+}
+
+void gw_log_end_thread(void) {
+    gw_buf_fini(&own_line);
 }

@@ -32,4 +32,7 @@ void gw_log_ms(struct gw_buf *line, const char *key, int64_t us); /* given in us
 void gw_log_key(struct gw_buf *line, const char *key); /* the caller appends the JSON value */
 void gw_log_end(struct gw_buf *line);
 
+/* Frees the calling thread's buffer. The last that a thread other than the first one does here. */
+void gw_log_end_thread(void);
+
 #endif

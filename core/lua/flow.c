@@ -220,6 +220,8 @@ static void end_job(struct gw_flow *flow) {
 /* What escapes the entry is want of memory, or an error in the handling of an error. */
 static void log_escaped(struct gw_flow *flow, int status) {
     const char *message = "not enough memory";
+    if (!gw_log_enabled(GW_LOG_ERROR))
+        return;
     if (flow->co && status != LUA_ERRMEM && lua_type(flow->co, -1) == LUA_TSTRING)
         message = lua_tostring(flow->co, -1); /* a string already: nothing is converted */
     struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");

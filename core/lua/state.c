@@ -101,8 +101,8 @@ static void l_require_now(lua_State *L, const char *name) {
     lua_call(L, 1, 1);
 }
 
-/* The prelude; then its sandbox, which replaces globals and require; then the scripts, from init.lua
- * on; then what the prelude has to say at the end. */
+/* The prelude; then its sandbox, which replaces globals and require; then the scripts, from
+ * init.lua on; then what the prelude has to say at the end. */
 static int l_load(lua_State *L) {
     struct gw_state *state = gw_state_of(L);
     l_open_libraries(L);
