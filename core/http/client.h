@@ -1,0 +1,72 @@
+/* The HTTP client of one worker: libcurl's multi interface on the worker's event loop, the only
+ * file that includes curl.h. Connections are kept and reused per host; easy handles are reused; a
+ * connection on which a call was cancelled or timed out is closed, never kept.
+ *
+ * `done` is called from the loop, never from within gw_client_start() nor from a libcurl callback,
+ * and exactly once unless the call is cancelled. It may start calls and cancel other ones, but not
+ * free the client.
+ *
+ * A request on a kept connection that the server closes without a byte of response is sent once
+ * more on a new connection, whatever its method: that is how a connection ends that was idle too
+ * long. Redirects are not followed, nothing is decoded, and no proxy or credentials are taken from
+ * the environment. The process must ignore SIGPIPE. */
+#ifndef GW_HTTP_CLIENT_H
+#define GW_HTTP_CLIENT_H
+
+#include "base/buf.h"
+
+struct event_base;
+struct gw_client;
+struct gw_call;
+
+struct gw_client_options {
+    unsigned max_connections;      /* per host */
+    unsigned max_idle_connections; /* per host; kept as their sum over the hosts called so far */
+    const char *ca_file;           /* NULL: the system's */
+};
+
+enum gw_call_outcome {
+    GW_CALL_OK, /* a complete response, whatever its status */
+    GW_CALL_CONNECT,
+    GW_CALL_DNS,
+    GW_CALL_TLS,
+    GW_CALL_TIMEOUT,
+    GW_CALL_TOO_LARGE,
+    GW_CALL_INVALID, /* the request cannot be sent: a bad method or url, or a field with a line
+                        break, or one that frames the body, which is the client's to do */
+    GW_CALL_BROKEN,  /* the connection ended or spoke no HTTP before the response was complete */
+};
+
+/* Everything is copied by gw_client_start(). */
+struct gw_call_request {
+    const char *method;
+    const char *url;             /* http:// or https:// */
+    const struct gw_str *fields; /* "name: value" lines without CR LF */
+    unsigned n_fields;
+    struct gw_str body;
+    bool has_body;
+    int64_t connect_timeout_ms; /* with the name's lookup and TLS: GW_CALL_CONNECT or GW_CALL_DNS */
+    int64_t timeout_ms;         /* of the whole call, also while it waits for a connection */
+    uint64_t max_response;      /* bytes of the body */
+};
+
+/* Lives until `done` returns; the callee may gw_buf_move() the buffers out. */
+struct gw_call_response {
+    enum gw_call_outcome outcome;
+    unsigned status;
+    struct gw_buf fields; /* "name: value\r\n" lines of the final response, names as received */
+    struct gw_buf body;
+    const char *error; /* for people, static text; "" if OK */
+    int64_t duration_us;
+};
+
+typedef void (*gw_call_done_fn)(void *user, struct gw_call_response *response);
+
+struct gw_client *gw_client_new(struct event_base *base, const struct gw_client_options *options);
+void gw_client_free(struct gw_client *client); /* cancels what is in flight */
+
+struct gw_call *gw_client_start(struct gw_client *client, const struct gw_call_request *request,
+                                gw_call_done_fn done, void *user);
+void gw_call_cancel(struct gw_call *call); /* `done` is not called; the call is gone */
+
+#endif

@@ -1,0 +1,102 @@
+#include "http/outgoing.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int begin(void **state) {
+    static struct gw_outgoing outgoing;
+    *state = &outgoing;
+    return 0;
+}
+
+static int end(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    gw_outgoing_fini(outgoing);
+    *outgoing = (struct gw_outgoing){0};
+    return 0;
+}
+
+static bool copies_field(struct gw_outgoing *outgoing, struct gw_str field) {
+    struct gw_call_request request = {.method = "GET", .fields = &field, .n_fields = 1};
+    return gw_outgoing_copy(outgoing, &request);
+}
+
+static void copies_fields_and_body(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    char first[] = "a: 1", body[] = "body";
+    struct gw_str fields[] = {{first, 4}, GW_STR("b:\xc3\xa9\t2")};
+    struct gw_call_request request = {
+        .method = "POST", .fields = fields, .n_fields = 2, .body = {body, 4}, .has_body = true};
+    assert_true(gw_outgoing_copy(outgoing, &request));
+    memset(first, '#', 4);
+    memset(body, '#', 4);
+    assert_int_equal(outgoing->n_lines, 2);
+    assert_string_equal(outgoing->lines[0], "a: 1");
+    assert_string_equal(outgoing->lines[1], "b:\xc3\xa9\t2");
+    assert_true(gw_str_equal(outgoing->body, GW_STR("body")));
+}
+
+static void is_used_again(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    static char large[100000];
+    memset(large, 'x', sizeof large);
+    struct gw_str many[40];
+    for (int i = 0; i < 40; i++)
+        many[i] = GW_STR("name: value");
+    struct gw_call_request request = {
+        .method = "PUT", .fields = many, .n_fields = 40, .body = {large, sizeof large}};
+    assert_true(gw_outgoing_copy(outgoing, &request));
+    assert_int_equal(outgoing->n_lines, 40);
+    assert_memory_equal(outgoing->body.data, large, sizeof large);
+    gw_outgoing_trim(outgoing);
+    assert_int_equal(outgoing->text.cap, 0);
+    assert_true(copies_field(outgoing, GW_STR("one: 1")));
+    assert_int_equal(outgoing->n_lines, 1);
+    assert_int_equal(outgoing->body.len, 0);
+}
+
+static void refuses_malformed_fields(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    static const struct gw_str bad[] = {
+        GW_STR(""),        GW_STR("no colon"),    GW_STR(": b"),         GW_STR("a : b"),
+        GW_STR("a b: c"),  GW_STR("a: b\r\nc:d"), GW_STR("a: b\nc: d"),  GW_STR("a: b\r"),
+        GW_STR("a: b\0c"), GW_STR("a\0: b"),      GW_STR("\xc3\xa9: b"), GW_STR("a: \x7f"),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(copies_field(outgoing, bad[i]));
+    assert_true(copies_field(outgoing, GW_STR("a:")));
+}
+
+static void refuses_fields_that_frame(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    assert_false(copies_field(outgoing, GW_STR("Content-Length: 3")));
+    assert_false(copies_field(outgoing, GW_STR("transfer-ENCODING: chunked")));
+    assert_true(copies_field(outgoing, GW_STR("content-lengths: 3")));
+}
+
+static void refuses_a_method_that_is_no_token(void **state) {
+    static const char *const bad[] = {"", "G T", "GET ", "G\tT", "G\r\nT", "G/T", "G\xc3\xa9T"};
+    struct gw_outgoing *outgoing = *state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct gw_call_request request = {.method = bad[i]};
+        assert_false(gw_outgoing_copy(outgoing, &request));
+    }
+    struct gw_call_request request = {.method = "M-SEARCH"};
+    assert_true(gw_outgoing_copy(outgoing, &request));
+}
+
+int main(void) {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(copies_fields_and_body),
+        TEST(is_used_again),
+        TEST(refuses_malformed_fields),
+        TEST(refuses_fields_that_frame),
+        TEST(refuses_a_method_that_is_no_token),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
