@@ -1,6 +1,7 @@
 #include "http/client_internal.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "http/sockets.h"
 
 #include <curl/curl.h>
@@ -24,10 +25,17 @@ static void init_library(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static CURLM *multi_new(struct gw_client *client) {
-    CURLM *multi = curl_multi_init();
-    if (!multi)
+/* libcurl's handles are refused only where memory is. */
+static void *or_abort(void *handle) {
+    if (!handle) {
+        gw_log(GW_LOG_ERROR, "out of memory for libcurl");
         abort();
+    }
+    return handle;
+}
+
+static CURLM *multi_new(struct gw_client *client) {
+    CURLM *multi = or_abort(curl_multi_init());
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, want_socket);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, want_timer);
@@ -121,9 +129,7 @@ static void set_common_options(CURL *easy, const struct gw_client *client) {
 }
 
 void gw_transfer_init(struct gw_call *call) {
-    CURL *easy = curl_easy_init();
-    if (!easy)
-        abort();
+    CURL *easy = or_abort(curl_easy_init());
     set_common_options(easy, call->client);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
