@@ -75,7 +75,8 @@ fmt:
 ## install: install into PREFIX (/usr/local), below DESTDIR if that is set
 install: all
 	install -D -m 755 $(BUILD)/moongate $(DESTDIR)$(PREFIX)/bin/moongate
-	find scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
+	find -L scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
+	install -D -m 644 core/lua/prelude/types.lua $(DESTDIR)$(PREFIX)/share/moongate/types.lua
 
 ## clean: remove what was built
 clean:

@@ -4,6 +4,7 @@
 #include "worker.h"
 
 #include <event2/event.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -85,6 +86,15 @@ static void on_signal(evutil_socket_t fd, short what, void *user) {
     event_base_once(gateway->base, -1, EV_TIMEOUT, drain_workers, gateway, &after);
 }
 
+/* Asked once more, while it frees what it had: without its handler the signal would kill it. */
+static void block_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void control(struct gateway *gateway) {
     struct event *term = evsignal_new(gateway->base, SIGTERM, on_signal, gateway);
     struct event *interrupt = evsignal_new(gateway->base, SIGINT, on_signal, gateway);
@@ -95,6 +105,7 @@ static void control(struct gateway *gateway) {
     event_base_dispatch(gateway->base);
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_join(gateway->workers[i]);
+    block_signals();
     event_free(term);
     event_free(interrupt);
 }

@@ -56,7 +56,10 @@ static void log_request(const struct gw_exchange *exchange, unsigned status, siz
 
 static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
     (void)user;
+    struct gw_flow *flow = gw_exchange_user(exchange);
     log_request(exchange, status, bytes);
+    if (flow)
+        gw_flow_replied(flow);
 }
 
 static void on_abort(struct gw_exchange *exchange, void *user) {

@@ -8,6 +8,8 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 
+#define LONG_ENOUGH_US 1000000 /* for a backend to answer, whatever is left of a deadline */
+
 struct gw_backend_call {
     struct gw_backend *backend;
     gw_backend_done_fn done;
@@ -101,7 +103,9 @@ static const char *error_of(const struct gw_backend_result *result, const char *
     }
 }
 
-/* What a call says of its backend's health. One that the caller cut short says nothing. */
+/* What a call says of its backend's health. One that the caller cut short says nothing, but a
+ * deadline that a backend let pass for so long is the backend's fault: else a route whose deadline
+ * is below the timeout would never open the breaker of a backend that hangs. */
 static enum gw_breaker_report report_of(const struct gw_backend_result *result) {
     switch (result->failure) {
     case GW_FAILURE_NONE:
@@ -109,6 +113,7 @@ static enum gw_breaker_report report_of(const struct gw_backend_result *result) 
     case GW_FAILURE_STATUS:
         return result->status < 500 ? GW_BREAKER_SUCCESS : GW_BREAKER_FAILURE;
     case GW_FAILURE_DEADLINE:
+        return result->duration_us < LONG_ENOUGH_US ? GW_BREAKER_IGNORED : GW_BREAKER_FAILURE;
     case GW_FAILURE_REFUSED:
     case GW_FAILURE_CANCELLED:
         return GW_BREAKER_IGNORED;

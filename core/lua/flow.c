@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_FLOWS   64 /* idle ones per state, so that a busy worker allocates none */
-#define JOBS_AT_ONCE 4  /* running per state; the others wait */
-#define JOB_LIMIT_MS (600 * 1000)
+#define KEPT_FLOWS     64 /* idle ones per state, so that a busy worker allocates none */
+#define JOBS_AT_ONCE   4  /* running per state; the others wait */
+#define CALLS_FIRST_MS 10
+#define JOB_LIMIT_MS   (600 * 1000)
 
 /* --- life --- */
 
@@ -27,7 +28,7 @@ struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind) {
     struct gw_flow *flow = take_idle(state);
     flow->state = state;
     flow->kind = kind;
-    flow->co_ref = flow->context_ref = LUA_NOREF;
+    flow->context_ref = LUA_NOREF;
     flow->started_ms = gw_clock_ms();
     flow->next = state->flows;
     flow->prev = NULL;
@@ -46,23 +47,29 @@ static void unlink_flow(struct gw_flow *flow) {
     state->n_flows--;
 }
 
-/* Everything a run leaves behind. The match's buffers stay for the next one. */
+static void free_coroutine(struct gw_flow *flow) {
+    if (flow->co)
+        luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->co_ref);
+    flow->co = NULL;
+}
+
+/* Everything a run leaves behind. The match's buffers and the coroutine, which has come to its end
+ * and can run another function, stay for the next one. */
 static void clear_flow(struct gw_flow *flow) {
     if (flow->timer_set)
         event_del(&flow->deadline_timer);
-    if (flow->co_ref != LUA_NOREF)
-        luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->co_ref);
     if (flow->context_ref != LUA_NOREF)
         luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->context_ref);
     gw_buf_fini(&flow->reply.fields);
     gw_buf_fini(&flow->reply.body);
     gw_buf_fini(&flow->job_args);
     free(flow->job_kind);
-    struct gw_route_match match = flow->match;
-    *flow = (struct gw_flow){.match = match};
+    *flow = (struct gw_flow){
+        .state = flow->state, .match = flow->match, .co = flow->co, .co_ref = flow->co_ref};
 }
 
 static void destroy_flow(struct gw_flow *flow) {
+    free_coroutine(flow);
     gw_route_match_fini(&flow->match);
     free(flow);
 }
@@ -93,7 +100,7 @@ void gw_flow_wake(struct gw_flow *flow) {
     flow->wait = NULL;
     if (flow->queued)
         return;
-    flow->queued = true;
+    flow->queued = flow->started = true;
     flow->next_ready = NULL;
     if (state->ready_last)
         state->ready_last->next_ready = flow;
@@ -163,15 +170,21 @@ static int l_main(lua_State *L) {
     return k_main_done(L, LUA_OK, 0);
 }
 
-/* Only pushes a function without upvalues and a light pointer: neither asks for memory. */
-static bool prepare(struct gw_flow *flow) {
+static bool create(struct gw_flow *flow) {
     lua_State *L = flow->state->L;
     lua_pushcfunction(L, l_create);
     lua_pushlightuserdata(L, flow);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        lua_pop(L, 1);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+/* Only pushes a function without upvalues and a light pointer: neither asks for memory. */
+static bool prepare(struct gw_flow *flow) {
+    flow->resumed = true;
+    if (!flow->co && !create(flow))
         return false;
-    }
     lua_pushcfunction(flow->co, flow->kind == GW_FLOW_CHILD ? l_child_main : l_main);
     lua_pushlightuserdata(flow->co, flow);
     return true;
@@ -179,7 +192,7 @@ static bool prepare(struct gw_flow *flow) {
 
 static int resume(struct gw_flow *flow) {
     struct gw_state *state = flow->state;
-    bool first = !flow->co;
+    bool first = !flow->resumed;
     if (first && !prepare(flow))
         return LUA_ERRMEM;
     int n_results;
@@ -203,7 +216,7 @@ static void end_request(struct gw_flow *flow) {
 
 static void start_waiting_job(struct gw_state *state) {
     for (struct gw_flow *flow = state->flows; flow; flow = flow->next)
-        if (flow->kind == GW_FLOW_JOB && !flow->co && !flow->queued) {
+        if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued) {
             gw_flow_start(flow);
             return;
         }
@@ -231,10 +244,12 @@ static void log_escaped(struct gw_flow *flow, int status) {
 }
 
 static void end(struct gw_flow *flow, int status) {
-    if (status != LUA_OK)
+    if (status != LUA_OK) {
         log_escaped(flow, status);
-    if (flow->co && status != LUA_OK)
-        lua_resetthread(flow->co);
+        if (flow->co)
+            lua_resetthread(flow->co); /* closes its variables */
+        free_coroutine(flow);
+    }
     switch (flow->kind) {
     case GW_FLOW_REQUEST:
         end_request(flow);
@@ -281,8 +296,10 @@ enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *e
 }
 
 void gw_flow_start(struct gw_flow *flow) {
-    if (flow->kind == GW_FLOW_JOB)
+    if (flow->kind == GW_FLOW_JOB) {
         flow->deadline_ms = gw_clock_ms() + JOB_LIMIT_MS;
+        gw_jobs_progress(flow->state->host.jobs, flow->job_id, 0);
+    }
     gw_flow_wake(flow);
 }
 
@@ -292,12 +309,17 @@ const struct gw_route *gw_flow_route(const struct gw_flow *flow) {
 
 void gw_flow_abandon(struct gw_flow *flow) {
     flow->exchange = NULL;
-    if (flow->co) {
+    if (flow->resumed) {
         gw_flow_cancel(flow, GW_FAILURE_CANCELLED);
         return;
     }
     unqueue(flow);
     free_flow(flow);
+}
+
+void gw_flow_replied(struct gw_flow *flow) {
+    if (!flow->started)
+        free_flow(flow);
 }
 
 /* --- jobs --- */
@@ -323,13 +345,14 @@ static void deadline_passed(evutil_socket_t fd, short what, void *user) {
     gw_flow_cancel(user, GW_FAILURE_DEADLINE);
 }
 
-/* Only a flow that waits needs the timer: one that never does runs to its end first. */
+/* Only a flow that waits needs the timer: one that never does runs to its end first. Its calls know
+ * the deadline and come first, so that they end as late, which their breakers hear, and not as
+ * cancelled, which they do not. */
 static void set_timer(struct gw_flow *flow) {
     if (flow->timer_set || !flow->deadline_ms || flow->kind == GW_FLOW_CHILD)
         return;
     int64_t left = flow->deadline_ms - gw_clock_ms();
-    if (left < 0)
-        left = 0;
+    left = (left > 0 ? left : 0) + CALLS_FIRST_MS;
     struct timeval after = {left / 1000, left % 1000 * 1000};
     evtimer_assign(&flow->deadline_timer, flow->state->host.base, deadline_passed, flow);
     event_add(&flow->deadline_timer, &after);
@@ -360,7 +383,7 @@ unsigned gw_state_flows(const struct gw_state *state) {
 void gw_state_cancel_flows(struct gw_state *state) {
     for (struct gw_flow *flow = state->flows, *next; flow; flow = next) {
         next = flow->next;
-        if (flow->kind == GW_FLOW_JOB && !flow->co && !flow->queued)
+        if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued)
             end(flow, LUA_OK); /* still in line: never begun */
         else if (flow->kind != GW_FLOW_CHILD)
             gw_flow_cancel(flow, GW_FAILURE_CANCELLED);
@@ -391,9 +414,10 @@ void gw_flows_fini(struct gw_state *state) {
 /* --- the log --- */
 
 static void log_call(const struct gw_logged_call *call, bool first, struct gw_buf *line) {
-    gw_buf_printf(line, "%s{\"backend\":", first ? "" : ",");
+    gw_buf_append_str(line, first ? GW_STR("{\"backend\":") : GW_STR(",{\"backend\":"));
     gw_buf_append_json(line, gw_str_from(call->backend));
-    gw_buf_printf(line, ",\"attempts\":%u,\"status\":%u", call->attempts, call->status);
+    gw_log_int(line, "attempts", call->attempts);
+    gw_log_int(line, "status", call->status);
     if (call->failure != GW_FAILURE_NONE)
         gw_log_str(line, "failure", gw_str_from(gw_failure_name(call->failure)));
     gw_log_ms(line, "duration_ms", call->duration_us);

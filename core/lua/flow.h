@@ -25,6 +25,10 @@ void gw_flow_cancel(struct gw_flow *flow, enum gw_failure why);
 /* The client has gone: cancels, and forgets the exchange. */
 void gw_flow_abandon(struct gw_flow *flow);
 
+/* The exchange has its reply. Where that was the server's, before the body was in, the flow will
+ * never start and is freed. */
+void gw_flow_replied(struct gw_flow *flow);
+
 const struct gw_route *gw_flow_route(const struct gw_flow *flow);
 void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line); /* route and backend calls */
 

@@ -33,9 +33,11 @@ struct gw_flow {
     struct gw_flow *next, *prev; /* in the state's flows */
     struct gw_flow *next_ready;
     enum gw_flow_kind kind;
-    bool queued; /* on the ready list */
+    bool queued;  /* on the ready list */
+    bool started; /* has been on it */
+    bool resumed; /* has been in Lua */
 
-    lua_State *co; /* anchored by co_ref in the registry; NULL before the first run */
+    lua_State *co; /* anchored by co_ref in the registry; kept from an earlier run, or NULL */
     int co_ref;
     int context_ref; /* core.context(), LUA_NOREF until asked for */
 

@@ -35,6 +35,13 @@ static int l_remaining(lua_State *L) {
     return 1;
 }
 
+/* Whether the caller is the flow's own coroutine, which only the core may resume. */
+static int l_is_flow(lua_State *L) {
+    const struct gw_flow *flow = gw_state_of(L)->current;
+    lua_pushboolean(L, flow && flow->co == L);
+    return 1;
+}
+
 static int l_correlation_id(lua_State *L) {
     struct gw_flow *flow = gw_state_of(L)->current;
     lua_pushstring(L, flow ? gw_flow_root(flow)->id : NULL);
@@ -113,6 +120,7 @@ static const luaL_Reg functions[] = {
     {"shield", l_shield},
     {"context", l_context},
     {"remaining", l_remaining},
+    {"is_flow", l_is_flow},
     {"correlation_id", l_correlation_id},
     {"id", l_id},
     {"now", l_now},

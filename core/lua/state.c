@@ -11,14 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *heap(void *user, void *block, size_t old_size, size_t size) {
-    (void)user, (void)old_size;
-    if (size)
-        return realloc(block, size);
-    free(block);
-    return NULL;
-}
-
 /* Not reached by design: everything that may raise runs protected. */
 static int panic(lua_State *L) {
     gw_log(GW_LOG_ERROR, "lua: unprotected error: %s", lua_tostring(L, -1));
@@ -138,14 +130,18 @@ static bool load(struct gw_state *state, struct gw_buf *error) {
 
 struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_sources *sources,
                               struct gw_buf *error) {
-    lua_State *L = lua_newstate(host->alloc ? host->alloc : heap, host->alloc_user);
+    struct gw_state *state = gw_calloc(1, sizeof *state);
+    lua_State *L = host->alloc ? lua_newstate(host->alloc, host->alloc_user)
+                               : lua_newstate(gw_heap_alloc, &state->heap);
     if (!L) {
         gw_buf_append_str(error, GW_STR("not enough memory"));
+        free(state);
         return NULL;
     }
-    struct gw_state *state = gw_calloc(1, sizeof *state);
-    *state =
-        (struct gw_state){.L = L, .host = *host, .sources = sources, .router = gw_router_new()};
+    state->L = L;
+    state->host = *host;
+    state->sources = sources;
+    state->router = gw_router_new();
     *(struct gw_state **)lua_getextraspace(L) = state;
     lua_atpanic(L, panic);
     gw_flows_init(state);
@@ -160,6 +156,7 @@ void gw_state_free(struct gw_state *state) {
         return;
     gw_flows_fini(state);
     lua_close(state->L);
+    gw_heap_fini(&state->heap);
     gw_router_free(state->router);
     for (unsigned i = 0; i < state->n_routes; i++) {
         free(state->routes[i].label);

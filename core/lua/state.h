@@ -8,6 +8,7 @@
 #include "base/settings.h"
 #include "engine/backend.h"
 #include "engine/jobs.h"
+#include "lua/heap.h"
 #include "lua/sources.h"
 #include "policy/router.h"
 
@@ -26,7 +27,7 @@ struct gw_host {
     const struct gw_settings *settings;
     bool (*ready)(void *user, const char **reason); /* for GET /ready */
     void *user;
-    lua_Alloc alloc; /* NULL: the C heap's. Tests make it fail */
+    lua_Alloc alloc; /* NULL: see heap.h. Tests make it fail */
     void *alloc_user;
 };
 
@@ -39,6 +40,7 @@ struct gw_route {
 
 struct gw_state {
     lua_State *L;
+    struct gw_heap heap; /* L's, where the host has no allocator of its own */
     struct gw_host host;
     const struct gw_sources *sources;
     bool prelude_loading; /* gateway.core can be required */

@@ -218,6 +218,19 @@ static void a_deadline_is_not_the_backends_fault(void **state) {
     assert_state(w, GW_BREAKER_CLOSED);
 }
 
+/* A second is long enough for any backend, whose ever the deadline is. */
+static void a_long_deadline_is_the_backends_fault(void **state) {
+    struct world *w = *state;
+    struct answer late[3];
+    struct gw_backend_request request = GET;
+    w->peer->script = says_nothing;
+    request.deadline_ms = gw_clock_ms() + 1050;
+    for (int i = 0; i < 3; i++)
+        start(w, &request, &late[i]);
+    RUN_UNTIL(w->base, late[0].times + late[1].times + late[2].times == 3);
+    assert_state(w, GW_BREAKER_OPEN);
+}
+
 static void a_timeout_before_the_deadline_is(void **state) {
     struct world *w = *state;
     w->peer->script = says_nothing;
@@ -518,6 +531,7 @@ int main(void) {
         TEST(gives_away_its_body),
         TEST(a_passed_deadline_sends_nothing),
         TEST(a_deadline_is_not_the_backends_fault),
+        TEST(a_long_deadline_is_the_backends_fault),
         TEST(a_timeout_before_the_deadline_is),
         TEST(opens_after_failures),
         TEST(the_callers_mistakes_do_not_open_it),

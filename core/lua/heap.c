@@ -1,0 +1,115 @@
+#include "lua/heap.h"
+
+#include <sanitizer/asan_interface.h> /* without ASan, empty macros */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_SIZE ((size_t)32 * 1024)
+
+/* One that was given back. Poisoned, so that ASan sees what uses it still. */
+struct gw_heap_block {
+    struct gw_heap_block *next;
+};
+
+struct gw_heap_chunk {
+    struct gw_heap_chunk *next;
+    char blocks[] __attribute__((aligned(GW_HEAP_GRAIN)));
+};
+
+static size_t grains(size_t size) {
+    return (size + GW_HEAP_GRAIN - 1) / GW_HEAP_GRAIN;
+}
+
+/* What is left of the chunk before it, less than GW_HEAP_SMALL bytes, is lost. */
+static bool add_chunk(struct gw_heap *heap) {
+    struct gw_heap_chunk *chunk = malloc(CHUNK_SIZE);
+    if (!chunk)
+        return false;
+    chunk->next = heap->chunks;
+    heap->chunks = chunk;
+    heap->at = chunk->blocks;
+    heap->end = (char *)chunk + CHUNK_SIZE;
+    ASAN_POISON_MEMORY_REGION(heap->at, heap->end - heap->at);
+    return true;
+}
+
+static void *cut(struct gw_heap *heap, size_t size) {
+    if ((size_t)(heap->end - heap->at) < size && !add_chunk(heap))
+        return NULL;
+    void *block = heap->at;
+    heap->at += size;
+    return block;
+}
+
+static void *take_small(struct gw_heap *heap, size_t size) {
+    size_t n = grains(size);
+    struct gw_heap_block *block = heap->kept[n];
+    if (!block)
+        return cut(heap, n * GW_HEAP_GRAIN);
+    ASAN_UNPOISON_MEMORY_REGION(block, sizeof *block);
+    heap->kept[n] = block->next;
+    return block;
+}
+
+/* Makes `size` bytes of a small block accessible, and no more. */
+static void open_block(void *block, size_t size) {
+    ASAN_POISON_MEMORY_REGION(block, grains(size) * GW_HEAP_GRAIN);
+    ASAN_UNPOISON_MEMORY_REGION(block, size);
+}
+
+static void *take(struct gw_heap *heap, size_t size) {
+    if (size > GW_HEAP_SMALL)
+        return malloc(size);
+    void *block = take_small(heap, size);
+    if (block)
+        open_block(block, size);
+    return block;
+}
+
+static void give_back(struct gw_heap *heap, void *memory, size_t size) {
+    if (size > GW_HEAP_SMALL) {
+        free(memory);
+        return;
+    }
+    struct gw_heap_block *block = memory, **kept = &heap->kept[grains(size)];
+    ASAN_UNPOISON_MEMORY_REGION(block, sizeof *block);
+    block->next = *kept;
+    *kept = block;
+    ASAN_POISON_MEMORY_REGION(block, grains(size) * GW_HEAP_GRAIN);
+}
+
+static void *resize(struct gw_heap *heap, void *block, size_t old_size, size_t size) {
+    if (old_size > GW_HEAP_SMALL && size > GW_HEAP_SMALL)
+        return realloc(block, size);
+    if (grains(old_size) == grains(size)) {
+        open_block(block, size);
+        return block;
+    }
+    void *moved = take(heap, size);
+    if (!moved)
+        return NULL;
+    memcpy(moved, block, old_size < size ? old_size : size);
+    give_back(heap, block, old_size);
+    return moved;
+}
+
+/* Where there is no block, Lua says with `old_size` what the new one is for. */
+void *gw_heap_alloc(void *user, void *block, size_t old_size, size_t size) {
+    struct gw_heap *heap = user;
+    if (!block)
+        return size ? take(heap, size) : NULL;
+    if (size)
+        return resize(heap, block, old_size, size);
+    give_back(heap, block, old_size);
+    return NULL;
+}
+
+void gw_heap_fini(struct gw_heap *heap) {
+    while (heap->chunks) {
+        struct gw_heap_chunk *chunk = heap->chunks;
+        heap->chunks = chunk->next;
+        free(chunk);
+    }
+    *heap = (struct gw_heap){0};
+}

@@ -1,0 +1,29 @@
+/* The memory of one Lua state. Scripts live on small blocks, a hundred for a plain request, and Lua
+ * says how large a block was when it gives it back: so blocks of up to GW_HEAP_SMALL bytes are cut
+ * from chunks and kept for reuse in one list per size, which takes a few instructions and no lock.
+ * Larger ones are malloc's. Chunks go back only with the whole heap. For one thread at a time. */
+#ifndef GW_LUA_HEAP_H
+#define GW_LUA_HEAP_H
+
+#include <stddef.h>
+
+#define GW_HEAP_GRAIN 16 /* bytes: sizes are rounded up to a multiple, and blocks aligned to it */
+#define GW_HEAP_SMALL 1024
+
+struct gw_heap_block;
+struct gw_heap_chunk;
+
+/* All zero is an empty heap. */
+struct gw_heap {
+    struct gw_heap_block *kept[GW_HEAP_SMALL / GW_HEAP_GRAIN + 1]; /* by size in grains */
+    struct gw_heap_chunk *chunks;                                  /* owned */
+    char *at, *end; /* what is not cut yet of the newest chunk */
+};
+
+/* A lua_Alloc; `user` is the heap. */
+void *gw_heap_alloc(void *user, void *block, size_t old_size, size_t size);
+
+/* Frees the chunks. Larger blocks have to be given back before, as lua_close() does. */
+void gw_heap_fini(struct gw_heap *heap);
+
+#endif

@@ -1,0 +1,69 @@
+-- A circuit breaker of a script's own, around anything that can fail; shared by all workers.
+local core <const> = require "gateway.core"
+local failure <const> = require "gateway.failure"
+local options <const> = require "gateway.options"
+
+local breaker <const> = {}
+
+local Breaker <const> = { __name = "gateway.breaker" }
+local methods <const> = {}
+Breaker.__index = methods
+
+local OPTIONS <const> = {
+  threshold = options.count,
+  recovery = options.seconds,
+  trials = options.count,
+}
+
+-- What an error says about the guarded thing. A client's mistake is no failure of it, and of a
+-- call that was cancelled nothing is known.
+local function verdict(raised)
+  if raised == nil then return "success" end
+  if not failure.is(raised) then return "failure" end
+  if raised.kind == "cancelled" then return "ignored" end
+  local answered <const> = raised.kind == "status" or raised.kind == "problem"
+  return answered and raised.status < 500 and "success" or "failure"
+end
+
+-- Reports when it is closed, so that fn's own error passes with its traceback.
+local Lease <const> = {
+  __close = function(self, raised)
+    core.breaker_report(self.permit, verdict(raised))
+  end,
+}
+
+-- Calls fn(...) and returns its results. Open: raises a failure of kind "open" without calling.
+function methods:call(fn, ...)
+  if getmetatable(self) ~= Breaker then error("call it with a colon: breaker:call(fn)", 2) end
+  if type(fn) ~= "function" then error("breaker:call wants a function", 2) end
+  local permit <const>, retry_after <const> = core.breaker_admit(self.handle)
+  if not permit then
+    error(failure.new {
+      kind = "open",
+      backend = self.name,
+      attempts = 0,
+      retry_after = retry_after,
+    })
+  end
+  local lease <close> = setmetatable({ permit = permit }, Lease) -- luacheck: ignore lease
+  return fn(...)
+end
+
+-- "closed", "open" or "half_open".
+function methods:state()
+  return core.breaker_state(self.handle)
+end
+
+function breaker.define(name, given)
+  if not core.loading() then
+    error("gateway.breaker can only be called while the scripts load", 2)
+  end
+  if type(name) ~= "string" or name == "" then error("a breaker wants a name", 2) end
+  local refused <const> = options.refuse(given, OPTIONS)
+  if refused then error(("breaker '%s': %s"):format(name, refused), 2) end
+  local handle <const>, reason <const> = core.breaker(name, given or {})
+  if not handle then error(("breaker '%s': %s"):format(name, reason), 2) end
+  return setmetatable({ name = name, handle = handle }, Breaker)
+end
+
+return breaker

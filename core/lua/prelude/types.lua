@@ -1,0 +1,381 @@
+---@meta gateway
+
+-- What `require "gateway"` returns, for editors (scripts/.luarc.json points here) and as the source
+-- of the reference page. Nothing here runs. Seconds are numbers, with fractions where you like.
+
+---@class gateway
+---@field version string           of the gateway
+---@field development boolean      GATEWAY_ENV is "development": answers to bugs carry the traceback
+---@field json gateway.json
+---@field log gateway.log
+local gateway = {}
+
+-- --- while the scripts load ---------------------------------------------------------------------
+
+---@class gateway.RouteOptions
+---@field deadline? number         seconds for the whole request; default SERVICE_TIMEOUT
+---@field max_body? integer        bytes; a longer body is answered with 413
+---@field before? gateway.Before|gateway.Before[]
+---@field after? gateway.After|gateway.After[]
+
+---@alias gateway.Answer integer, any, table<string, string|number|string[]>?
+
+--- Runs before the handler. Returning a status (and body, headers) answers in the handler's place.
+---@alias gateway.Before fun(req: gateway.Request): integer?, any?, table?
+
+--- Runs after the handler, also when it failed, and may change the response.
+---@alias gateway.After fun(req: gateway.Request, response: gateway.Answered)
+
+---@class gateway.Answered
+---@field status integer
+---@field body any
+---@field headers table<string, string|number|string[]>
+
+--- Declares a route. The handler returns status, body and headers: a table becomes JSON, a string
+--- is sent as it is (text/plain unless the headers say content-type), nil is no body. What it
+--- raises is answered as application/problem+json.
+---
+---     gateway.route("GET /greet/:name", { deadline = 2 }, function(req)
+---       return 200, { hello = req.params.name }
+---     end)
+---@param target string            "METHOD /path/:param"; a parameter is one segment
+---@param options gateway.RouteOptions
+---@param handler fun(req: gateway.Request): integer, any?, table?
+---@overload fun(target: string, handler: fun(req: gateway.Request): integer, any?, table?)
+function gateway.route(target, options, handler) end
+
+--- A filter before each route of the scripts, also of those declared earlier.
+---@param fn gateway.Before
+function gateway.before(fn) end
+
+--- A filter after each route of the scripts, also of those declared earlier.
+---@param fn gateway.After
+function gateway.after(fn) end
+
+---@class gateway.BackendOptions
+---@field url string               "http://inventory:8001", without a path at the end or with one
+---@field connect_timeout? number  seconds
+---@field timeout? number          seconds of a whole call; default SERVICE_TIMEOUT
+---@field max_response? integer    bytes; a longer response is a failure of kind "too_large"
+---@field threshold? integer       failures in a row that open the breaker
+---@field recovery? number         seconds it stays open
+---@field trials? integer          calls let through at once to see whether it is well again
+
+---@param name string              also the breaker's, which outlives a reload of the scripts
+---@param options gateway.BackendOptions
+---@return gateway.Backend
+function gateway.backend(name, options) end
+
+---@class gateway.BreakerOptions
+---@field threshold? integer
+---@field recovery? number         seconds
+---@field trials? integer
+
+--- A circuit breaker of your own, around anything that can fail; shared by all workers.
+---@param name string
+---@param options? gateway.BreakerOptions
+---@return gateway.Breaker
+function gateway.breaker(name, options) end
+
+--- Declares a kind of background job. What fn returns is the job's result, as JSON.
+---@param kind string
+---@param fn fun(args: any, job: gateway.Job): any
+function gateway.job(kind, fn) end
+
+-- --- the request --------------------------------------------------------------------------------
+
+---@class gateway.Request
+---@field method string
+---@field path string              as sent, without the query
+---@field query table<string, string>
+---@field params table<string, string>   of the route, decoded
+---@field headers table<string, string>  names in small letters
+---@field body? string
+---@field correlation_id string    also on the response, on each backend call and log line
+---@field client string            the peer's address
+---@field route string             "GET /greet/:name"
+local Request = {}
+
+--- The decoded body. Answers 415 if it does not say that it is JSON, 400 if it is not.
+---@return any
+function Request:json() end
+
+-- --- backends -----------------------------------------------------------------------------------
+
+---@class gateway.Backend
+---@field name string
+local Backend = {}
+
+--- All other names are values for the path's {templates}. They are percent-encoded, so that an id
+--- never becomes another path; "", "." and ".." are answered with 400.
+---@class gateway.CallOptions
+---@field query? table<string, string|number|boolean|(string|number|boolean)[]>
+---@field headers? table<string, string|number>
+---@field json? any                sent as the body, as JSON
+---@field body? string             sent as it is
+---@field timeout? number          seconds; default the backend's
+---@field raw? boolean             the response's body is not decoded
+---@field fallback? any            a failure does not raise. true: the response has only `error`; a
+---                                function: `json` is what it makes of the failure; else `json`
+---@field [string] string|number
+
+--- Describes a request; gateway.call, gather, first or a saga sends it.
+---@param path string              "/products/{id}"
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:get(path, options) end
+---@param path string
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:head(path, options) end
+---@param path string
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:delete(path, options) end
+---@param path string
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:post(path, options) end
+---@param path string
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:put(path, options) end
+---@param path string
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:patch(path, options) end
+---@param method string
+---@param path string
+---@param options? gateway.CallOptions
+---@return gateway.Call
+function Backend:request(method, path, options) end
+
+--- Of its breaker.
+---@return "closed"|"open"|"half_open"
+function Backend:state() end
+
+--- A request that is described and not yet sent: plain data.
+---@class gateway.Call
+---@field backend string
+---@field method string
+---@field path string
+---@field options? gateway.CallOptions
+
+---@class gateway.Response
+---@field status? integer          nil where a fallback stands in
+---@field json? any                the decoded body, if it is JSON
+---@field body? string             the body, if it is not
+---@field headers table<string, string>  names in small letters
+---@field error? gateway.Failure   with a fallback: why it was needed
+
+---@alias gateway.FailureKind
+---| "connect" | "dns" | "tls" | "timeout" | "deadline" | "open" | "refused" | "status" | "decode"
+---| "too_large" | "cancelled" | "problem"
+
+--- Raised by a call without a fallback. Not caught, it is answered: open and refused with 503,
+--- timeout and deadline with 504, a backend's 400, 404, 409 and 422 as they are, the rest with 502.
+---@class gateway.Failure
+---@field kind gateway.FailureKind
+---@field backend? string
+---@field method? string
+---@field path? string
+---@field status? integer          the backend's
+---@field attempts? integer
+---@field message? string          for the log
+---@field retry_after? number      seconds, with kind "open"
+---@field json? any                what the backend said, with kind "status"
+local Failure = {}
+
+--- One sentence that may be told to clients.
+---@return string
+function Failure:reason() end
+
+--- The status the gateway answers with if nobody catches it.
+---@return integer
+function Failure:response_status() end
+
+-- --- in a handler or a job ----------------------------------------------------------------------
+
+---@class gateway.Limit
+---@field limit? integer           at most this many at once
+
+--- Sends one request. Raises a gateway.Failure unless the request has a fallback.
+---@param call gateway.Call
+---@return gateway.Response
+function gateway.call(call) end
+
+--- Sends all requests that are the leaves of `tree` and returns the same shape with their
+--- responses. A failure without a fallback cancels the others and is raised.
+---
+---     local page <const> = gateway.gather {
+---       product = b.inventory:get("/products/{id}", { id = id }),
+---       price = b.pricing:get("/prices/{id}", { id = id }),
+---     }
+---     return 200, { name = page.product.json.name, price = page.price.json.basePrice }
+---@param tree table
+---@param options? gateway.Limit
+---@return table
+function gateway.gather(tree, options) end
+
+--- The `n` responses that arrive first, in that order, and their places in `calls`; the other calls
+--- are cancelled. Raises only if fewer than `n` succeed.
+---@param n integer
+---@param calls gateway.Call[]
+---@return gateway.Response[], integer[]
+function gateway.first(n, calls) end
+
+--- Runs fn for each item, `limit` (10) at once, and returns the results in the list's order. The
+--- first error cancels the others and is raised when they have ended.
+---@generic T, R
+---@param list T[]
+---@param fn fun(item: T, index: integer): R
+---@param options? gateway.Limit
+---@return R[]
+function gateway.map(list, fn, options) end
+
+---@param seconds number
+function gateway.sleep(seconds) end
+
+--- A series of steps, each beside its undo. Left without commit() - by an error, a cancelled
+--- request or a return - it is undone, newest first. Declare it with <close>.
+---
+---     local saga <close> = gateway.saga("order", id)
+---     saga:step(b.stock:post("/reserve", ...), b.stock:post("/release", ...))
+---     saga:commit()
+---@param kind string              for the log
+---@param id string
+---@return gateway.Saga
+function gateway.saga(kind, id) end
+
+---@class gateway.Saga
+---@field kind string
+---@field id string
+local Saga = {}
+
+--- Sends `act`. Its undo counts from before it is sent, unless the failure proves that nothing
+--- happened: after a timeout, for one, the step is undone.
+---@param act gateway.Call
+---@param undo? gateway.Call
+---@return gateway.Response
+function Saga:step(act, undo) end
+
+--- What was done stays.
+function Saga:commit() end
+
+--- Undoes now.
+---@param reason? string           for the log
+function Saga:undo(reason) end
+
+--- Ends the request with a problem (RFC 9457).
+---
+---     gateway.fail(409, "the shop is closed", { opens_at = "09:00" })
+---@param status integer           400 to 599
+---@param detail? string
+---@param members? table           further members of the answer
+function gateway.fail(status, detail, members) end
+
+--- Closes the connection without an answer.
+function gateway.drop() end
+
+--- Seconds until the request's deadline; nil where there is none.
+---@return number?
+function gateway.remaining() end
+
+---@class gateway.Breaker
+---@field name string
+local Breaker = {}
+
+--- Calls fn(...) and returns its results. What fn raises counts as a failure, but for a client's
+--- mistake (status below 500). Open: raises a failure of kind "open" without calling.
+---@param fn function
+---@return any ...
+function Breaker:call(fn, ...) end
+
+---@return "closed"|"open"|"half_open"
+function Breaker:state() end
+
+--- Starts a job and returns its id. Answers 503 if there are too many.
+---@param kind string
+---@param args? any                travels as JSON
+---@return string
+function gateway.enqueue(kind, args) end
+
+---@class gateway.JobStatus
+---@field id string
+---@field kind string
+---@field status "queued"|"running"|"done"|"failed"
+---@field progress integer         per cent
+---@field created_at number        seconds since 1970
+---@field finished_at? number
+---@field result? any              decoded when it is first read
+---@field result_json? string      the same as it is kept, to be passed on
+---@field error? string
+
+--- nil for a job that never was, or that ended more than an hour ago.
+---@param id string
+---@return gateway.JobStatus?
+function gateway.job_status(id) end
+
+---@class gateway.Job
+---@field id string
+local Job = {}
+
+---@param percent number           0 to 100
+function Job:progress(percent) end
+
+-- --- anywhere -----------------------------------------------------------------------------------
+
+--- A setting or a variable of the environment, where scripts may read it; else an error.
+---@param name string
+---@param default? string
+---@return string?
+function gateway.env(name, default) end
+
+--- A new UUID (version 7: they sort by time).
+---@return string
+function gateway.id() end
+
+--- Seconds since 1970, with their fraction.
+---@return number
+function gateway.now() end
+
+---@class gateway.log
+local log = {}
+
+---@param message any
+---@param fields? table
+function log.debug(message, fields) end
+---@param message any
+---@param fields? table
+function log.info(message, fields) end
+---@param message any
+---@param fields? table
+function log.warn(message, fields) end
+---@param message any
+---@param fields? table
+function log.error(message, fields) end
+
+--- JSON that keeps what it was given: 64-bit integers, [] against {}, null, the shortest decimals.
+---@class gateway.json
+---@field null lightuserdata
+local json = {}
+
+---@param value any
+---@return string
+function json.encode(value) end
+
+---@param text string
+---@return any value               nil if it is not JSON
+---@return string? reason          with line and column
+function json.decode(text) end
+
+--- Marks a table as an array, so that it is one also when it is empty.
+---@param list? table
+---@return table
+function json.array(list) end
+
+---@param value any
+---@return boolean
+function json.is_array(value) end
+
+return gateway
