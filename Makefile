@@ -25,6 +25,7 @@ PRELUDE  := $(sort $(filter-out %/types.lua,$(shell find core/lua/prelude -name 
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/core/lua/prelude.gen.o
 LIBRARY  := $(filter-out $(BUILD)/core/main.o,$(OBJECTS))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+THREADED := test_breaker test_backend test_jobs
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .DEFAULT_GOAL := all
@@ -49,6 +50,11 @@ lint:
 unit: SANITIZE := address,undefined
 unit:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined UNIT=$(UNIT) run-units
+
+## tsan: the units of what threads share, under TSan
+tsan:
+	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=thread \
+	    UNIT='$(THREADED)' run-units
 
 ## spec: Lua specs of prelude, scripts and JSON
 spec: build/spec/gateway_json.so
@@ -112,7 +118,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(Q)echo "  LD   $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-run-units: $(if $(UNIT),$(BUILD)/unit/$(UNIT),$(UNITS))
+run-units: $(if $(UNIT),$(UNIT:%=$(BUILD)/unit/%),$(UNITS))
 	$(Q)status=0; for unit in $^; do $$unit || status=1; done; exit $$status
 
 # Our JSON as a Lua module of its own, for specs and the bench.
@@ -135,6 +141,6 @@ deps-build deps-test deps-bench: deps-%:
 
 -include $(OBJECTS:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit spec integration fuzz bench fmt install clean help run-units \
+.PHONY: all run test lint unit tsan spec integration fuzz bench fmt install clean help run-units \
     deps-build deps-test deps-bench
 .SECONDARY:

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <string.h>
 
 #define KEEP_MS 1000
@@ -79,12 +80,51 @@ static void an_unknown_id_changes_nothing(void **state) {
     gw_jobs_free(jobs);
 }
 
+/* --- several workers --- */
+
+#define THREADS 4
+#define ROUNDS  200
+
+static void *work(void *user) {
+    struct gw_jobs *jobs = user;
+    char id[GW_ID_SIZE];
+    struct gw_job job;
+    for (int i = 0; i < ROUNDS; i++) {
+        if (!gw_jobs_add(jobs, "report", i, id))
+            continue;
+        gw_jobs_progress(jobs, id, 50);
+        gw_jobs_finish(jobs, id, true, GW_STR("1"), i);
+        if (gw_jobs_get(jobs, id, i, &job))
+            gw_job_fini(&job);
+    }
+    return NULL;
+}
+
+static void workers_share_the_list(void **state) {
+    (void)state;
+    pthread_t threads[THREADS];
+    struct gw_jobs *jobs = gw_jobs_new(THREADS * ROUNDS, ROUNDS);
+    struct gw_job job;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work, jobs), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    /* All of theirs are old by now and make room; one more is too many. */
+    for (int i = 0; i < THREADS * ROUNDS; i++)
+        assert_true(gw_jobs_add(jobs, "report", 10 * ROUNDS, first));
+    assert_false(gw_jobs_add(jobs, "report", 10 * ROUNDS, second));
+    assert_true(gw_jobs_get(jobs, first, 10 * ROUNDS, &job));
+    gw_job_fini(&job);
+    gw_jobs_free(jobs);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_goes_from_queued_to_done),
         cmocka_unit_test(the_first_end_counts),
         cmocka_unit_test(only_finished_jobs_are_forgotten),
         cmocka_unit_test(an_unknown_id_changes_nothing),
+        cmocka_unit_test(workers_share_the_list),
     };
     return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }
