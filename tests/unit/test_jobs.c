@@ -89,7 +89,7 @@ static void *work(void *user) {
     struct gw_jobs *jobs = user;
     char id[GW_ID_SIZE];
     struct gw_job job;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 1; i <= ROUNDS; i++) { /* at 0 a job would count as not finished */
         if (!gw_jobs_add(jobs, "report", i, id))
             continue;
         gw_jobs_progress(jobs, id, 50);
