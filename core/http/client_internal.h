@@ -37,6 +37,11 @@ struct gw_call {
 
 TAILQ_HEAD(gw_call_list, gw_call);
 
+struct gw_client_host {
+    char *name; /* owned: "http://name:port" */
+    void *url;  /* owned: the same as libcurl parsed it */
+};
+
 struct gw_client {
     struct event_base *base;
     void *multi;                  /* owned; libcurl's */
@@ -48,8 +53,8 @@ struct gw_client {
     struct gw_call_list spare;
     unsigned n_running, n_spare;
     unsigned max_connections, max_idle;
-    char *ca_file; /* owned; NULL: the system's */
-    char **hosts;  /* owned: "http://name:port" of each host called so far */
+    char *ca_file;                /* owned; NULL: the system's */
+    struct gw_client_host *hosts; /* owned: each one called so far */
     unsigned n_hosts;
 };
 

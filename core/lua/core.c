@@ -70,6 +70,7 @@ void l_push_core(lua_State *L) {
     l_register_declare(L);
     l_register_running(L);
     l_register_fetch(L);
+    l_register_result(L);
     l_register_children(L);
     l_register_sleep(L);
     l_register_reply(L);

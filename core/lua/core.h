@@ -13,6 +13,7 @@ void l_push_core(lua_State *L);
 void l_register_declare(lua_State *L);
 void l_register_running(lua_State *L);
 void l_register_fetch(lua_State *L);
+void l_register_result(lua_State *L);
 void l_register_children(lua_State *L);
 void l_register_sleep(lua_State *L);
 void l_register_reply(lua_State *L);

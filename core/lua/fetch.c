@@ -3,6 +3,7 @@
  * and bad arguments are found before anything happens. */
 #include "lua/core.h"
 #include "lua/json.h"
+#include "lua/result.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -295,101 +296,6 @@ static unsigned l_opt_count(lua_State *L, int index, unsigned otherwise) {
 
 /* --- the answer: built in the continuation, protected --- */
 
-static bool is_json(struct gw_str type) {
-    struct gw_str media, parameters;
-    if (!gw_str_split(type, ';', &media, &parameters))
-        return false;
-    media = gw_str_trim(media);
-    return gw_str_equal_nocase(media, GW_STR("application/json")) ||
-           (media.len > 5 &&
-            gw_str_equal_nocase((struct gw_str){media.data + media.len - 5, 5}, GW_STR("+json")));
-}
-
-static bool has_json(const struct slot *slot) {
-    struct gw_str lines = gw_buf_str(&slot->result.fields), line, name, value;
-    while (gw_str_split(lines, '\n', &line, &lines))
-        if (gw_str_split(line, ':', &name, &value) &&
-            gw_str_equal_nocase(name, GW_STR("content-type"))) {
-            if (value.len && value.data[value.len - 1] == '\r')
-                value.len--;
-            return is_json(gw_str_trim(value));
-        }
-    return false;
-}
-
-/* Sets json or body of the table on the top. False if it says that it is JSON and is not. */
-static bool l_set_content(lua_State *L, const struct slot *slot, struct gw_json_error *error) {
-    struct gw_str body = gw_buf_str(&slot->result.body);
-    if (body.len && !slot->raw && has_json(slot)) {
-        if (!l_json_decode(L, body, error))
-            return false;
-        lua_setfield(L, -2, "json");
-    } else {
-        lua_pushlstring(L, body.data, body.len);
-        lua_setfield(L, -2, "body");
-    }
-    return true;
-}
-
-static void l_copy_field(lua_State *L, int from, const char *key) {
-    lua_getfield(L, from, key);
-    lua_setfield(L, -2, key);
-}
-
-/* The request table stands at -1; the failure replaces it. */
-static void l_push_call_failure(lua_State *L, const struct slot *slot, enum gw_failure kind,
-                                const char *message) {
-    int request = lua_gettop(L);
-    l_push_failure(L, kind, message);
-    l_copy_field(L, request, "backend");
-    l_copy_field(L, request, "method");
-    l_copy_field(L, request, "path");
-    lua_pushinteger(L, slot->result.attempts);
-    lua_setfield(L, -2, "attempts");
-    if (slot->result.status) {
-        lua_pushinteger(L, slot->result.status);
-        lua_setfield(L, -2, "status");
-    }
-    if (slot->result.retry_after_ms) {
-        lua_pushnumber(L, (lua_Number)slot->result.retry_after_ms / 1000);
-        lua_setfield(L, -2, "retry_after");
-    }
-    lua_replace(L, request);
-}
-
-static void l_push_response(lua_State *L, const struct slot *slot) {
-    struct gw_json_error error;
-    lua_createtable(L, 0, 3);
-    lua_pushinteger(L, slot->result.status);
-    lua_setfield(L, -2, "status");
-    if (!l_set_content(L, slot, &error)) {
-        lua_pop(L, 1);
-        lua_pushfstring(L, "bad JSON at byte %d: %s", (int)error.at, error.reason);
-        lua_insert(L, -2);
-        l_push_call_failure(L, slot, GW_FAILURE_DECODE, lua_tostring(L, -2));
-        lua_remove(L, -2);
-        return;
-    }
-    l_push_fields(L, gw_buf_str(&slot->result.fields));
-    lua_setfield(L, -2, "headers");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, gw_state_of(L)->response_meta);
-    lua_setmetatable(L, -2);
-    lua_replace(L, -2);
-}
-
-/* The request table is on the top; the result replaces it. */
-static void l_push_result(lua_State *L, const struct slot *slot) {
-    const struct gw_backend_result *result = &slot->result;
-    struct gw_json_error ignored;
-    if (result->failure == GW_FAILURE_NONE) {
-        l_push_response(L, slot);
-        return;
-    }
-    l_push_call_failure(L, slot, result->failure, result->error);
-    if (result->failure == GW_FAILURE_STATUS)
-        l_set_content(L, slot, &ignored); /* what it says of the failure, if it can be read */
-}
-
 static void l_push_order(lua_State *L, const struct gw_batch *batch) {
     lua_createtable(L, (int)batch->successes, 0);
     for (unsigned i = 0; i < batch->n; i++) {
@@ -407,7 +313,7 @@ static int k_fetched(lua_State *L, int status, lua_KContext ctx) {
     lua_createtable(L, (int)batch->n, 0);
     for (unsigned i = 0; i < batch->n; i++) {
         lua_rawgeti(L, REQUESTS, i + 1);
-        l_push_result(L, &batch->slots[i]);
+        l_push_result(L, &batch->slots[i].result, batch->slots[i].raw);
         lua_rawseti(L, -2, i + 1);
     }
     l_push_order(L, batch);

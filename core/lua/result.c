@@ -1,0 +1,123 @@
+#include "lua/result.h"
+
+#include "lua/core.h"
+#include "lua/json.h"
+
+#include <lauxlib.h>
+
+#define HEADER_TEXT "header_text" /* of a response: its header lines as they came */
+
+static bool is_json(struct gw_str type) {
+    struct gw_str media, parameters;
+    if (!gw_str_split(type, ';', &media, &parameters))
+        return false;
+    media = gw_str_trim(media);
+    return gw_str_equal_nocase(media, GW_STR("application/json")) ||
+           (media.len > 5 &&
+            gw_str_equal_nocase((struct gw_str){media.data + media.len - 5, 5}, GW_STR("+json")));
+}
+
+static bool has_json(const struct gw_backend_result *result) {
+    struct gw_str lines = gw_buf_str(&result->fields), line, name, value;
+    while (gw_str_split(lines, '\n', &line, &lines))
+        if (gw_str_split(line, ':', &name, &value) &&
+            gw_str_equal_nocase(name, GW_STR("content-type"))) {
+            if (value.len && value.data[value.len - 1] == '\r')
+                value.len--;
+            return is_json(gw_str_trim(value));
+        }
+    return false;
+}
+
+/* Sets json or body of the table on the top. False if it says that it is JSON and is not. */
+static bool l_set_content(lua_State *L, const struct gw_backend_result *result, bool raw,
+                          struct gw_json_error *error) {
+    struct gw_str body = gw_buf_str(&result->body);
+    if (body.len && !raw && has_json(result)) {
+        if (!l_json_decode(L, body, error))
+            return false;
+        lua_setfield(L, -2, "json");
+    } else {
+        lua_pushlstring(L, body.data, body.len);
+        lua_setfield(L, -2, "body");
+    }
+    return true;
+}
+
+static void l_copy_field(lua_State *L, int from, const char *key) {
+    lua_getfield(L, from, key);
+    lua_setfield(L, -2, key);
+}
+
+/* The request table stands at -1; the failure replaces it. */
+static void l_push_call_failure(lua_State *L, const struct gw_backend_result *result,
+                                enum gw_failure kind, const char *message) {
+    int request = lua_gettop(L);
+    l_push_failure(L, kind, message);
+    l_copy_field(L, request, "backend");
+    l_copy_field(L, request, "method");
+    l_copy_field(L, request, "path");
+    lua_pushinteger(L, result->attempts);
+    lua_setfield(L, -2, "attempts");
+    if (result->status) {
+        lua_pushinteger(L, result->status);
+        lua_setfield(L, -2, "status");
+    }
+    if (result->retry_after_ms) {
+        lua_pushnumber(L, (lua_Number)result->retry_after_ms / 1000);
+        lua_setfield(L, -2, "retry_after");
+    }
+    lua_replace(L, request);
+}
+
+static void l_push_response(lua_State *L, const struct gw_backend_result *result, bool raw) {
+    struct gw_json_error error;
+    struct gw_str lines = gw_buf_str(&result->fields);
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, result->status);
+    lua_setfield(L, -2, "status");
+    if (!l_set_content(L, result, raw, &error)) {
+        lua_pop(L, 1);
+        lua_pushfstring(L, "bad JSON at byte %d: %s", (int)error.at, error.reason);
+        lua_insert(L, -2);
+        l_push_call_failure(L, result, GW_FAILURE_DECODE, lua_tostring(L, -2));
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pushlstring(L, lines.data, lines.len);
+    lua_setfield(L, -2, HEADER_TEXT);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gw_state_of(L)->response_meta);
+    lua_setmetatable(L, -2);
+    lua_replace(L, -2);
+}
+
+void l_push_result(lua_State *L, const struct gw_backend_result *result, bool raw) {
+    struct gw_json_error ignored;
+    if (result->failure == GW_FAILURE_NONE) {
+        l_push_response(L, result, raw);
+        return;
+    }
+    l_push_call_failure(L, result, result->failure, result->error);
+    if (result->failure == GW_FAILURE_STATUS)
+        l_set_content(L, result, raw, &ignored); /* what it says, if it can be read */
+}
+
+/* core.response_headers(response): most scripts never ask for the table, so it is made on demand.
+ */
+static int l_response_headers(lua_State *L) {
+    struct gw_str lines;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, HEADER_TEXT);
+    lines.data = lua_tolstring(L, -1, &lines.len);
+    l_push_fields(L, lines);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"response_headers", l_response_headers},
+    {NULL, NULL},
+};
+
+void l_register_result(lua_State *L) {
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,12 @@
+/* What a script is given of one backend call: a response, or a failure. */
+#ifndef GW_LUA_RESULT_H
+#define GW_LUA_RESULT_H
+
+#include "engine/backend.h"
+
+#include <lua.h>
+
+/* The request's table is on the top; the result replaces it. With `raw` a JSON body stays text. */
+void l_push_result(lua_State *L, const struct gw_backend_result *result, bool raw);
+
+#endif
