@@ -44,6 +44,18 @@ void gw_buf_append_char(struct gw_buf *buf, char c) {
     buf->len++;
 }
 
+void gw_buf_append_int(struct gw_buf *buf, int64_t value) {
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        gw_buf_append_char(buf, '-');
+    gw_buf_append(buf, digits + at, sizeof digits - at);
+}
+
 void gw_buf_printf(struct gw_buf *buf, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
@@ -86,9 +98,20 @@ static void append_json_ascii(struct gw_buf *buf, unsigned char c) {
         gw_buf_append_char(buf, (char)c);
 }
 
+/* How many bytes of `s`, from its start, stand for themselves: most texts as a whole. */
+static size_t count_plain(struct gw_str s) {
+    size_t n = 0;
+    while (n < s.len && s.data[n] >= ' ' && s.data[n] < 0x7f && s.data[n] != '"' &&
+           s.data[n] != '\\')
+        n++;
+    return n;
+}
+
 void gw_buf_append_json(struct gw_buf *buf, struct gw_str s) {
+    size_t plain = count_plain(s);
     gw_buf_append_char(buf, '"');
-    for (size_t i = 0; i < s.len;) {
+    gw_buf_append(buf, s.data, plain);
+    for (size_t i = plain; i < s.len;) {
         size_t n = gw_utf8_sequence(s.data + i, s.len - i);
         if (n == 1)
             append_json_ascii(buf, (unsigned char)s.data[i]);

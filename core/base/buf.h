@@ -20,6 +20,7 @@ char *gw_buf_reserve(struct gw_buf *buf, size_t n);
 void gw_buf_append(struct gw_buf *buf, const void *data, size_t n);
 void gw_buf_append_str(struct gw_buf *buf, struct gw_str s);
 void gw_buf_append_char(struct gw_buf *buf, char c);
+void gw_buf_append_int(struct gw_buf *buf, int64_t value); /* in decimal */
 void gw_buf_printf(struct gw_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

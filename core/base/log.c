@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static enum gw_log_level minimum = GW_LOG_INFO;
@@ -46,14 +46,37 @@ void gw_log(enum gw_log_level level, const char *format, ...) {
     gw_log_end(gw_log_begin(level, message));
 }
 
+/* Three digits, as of milliseconds. */
+static void append_thousandths(struct gw_buf *buf, int64_t value) {
+    gw_buf_append(buf,
+                  (char[]){(char)('0' + value / 100), (char)('0' + value / 10 % 10),
+                           (char)('0' + value % 10)},
+                  3);
+}
+
+/* A date costs more to write than the rest of the line, so it is kept while the second lasts. */
+static void append_time(struct gw_buf *line) {
+    static _Thread_local char text[GW_CLOCK_TEXT_SIZE];
+    static _Thread_local int64_t second;
+    int64_t now_ms = gw_clock_wall_ms();
+    if (now_ms / 1000 != second)
+        gw_clock_text(now_ms, text);
+    second = now_ms / 1000;
+    gw_buf_append(line, text, strlen("2026-01-31T23:59:59."));
+    append_thousandths(line, now_ms % 1000);
+    gw_buf_append_char(line, 'Z');
+}
+
 struct gw_buf *gw_log_begin(enum gw_log_level level, const char *message) {
-    char time[GW_CLOCK_TEXT_SIZE];
-    gw_clock_text(gw_clock_wall_ms(), time);
-    gw_buf_clear(&own_line);
-    gw_buf_printf(&own_line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
-                  level_names[level]);
-    gw_buf_append_json(&own_line, gw_str_from(message));
-    return &own_line;
+    struct gw_buf *line = &own_line;
+    gw_buf_clear(line);
+    gw_buf_append_str(line, GW_STR("{\"time\":\""));
+    append_time(line);
+    gw_buf_append_str(line, GW_STR("\",\"level\":\""));
+    gw_buf_append_str(line, gw_str_from(level_names[level]));
+    gw_buf_append_str(line, GW_STR("\",\"message\":"));
+    gw_buf_append_json(line, gw_str_from(message));
+    return line;
 }
 
 void gw_log_key(struct gw_buf *line, const char *key) {
@@ -69,12 +92,14 @@ void gw_log_str(struct gw_buf *line, const char *key, struct gw_str value) {
 
 void gw_log_int(struct gw_buf *line, const char *key, int64_t value) {
     gw_log_key(line, key);
-    gw_buf_printf(line, "%" PRId64, value);
+    gw_buf_append_int(line, value);
 }
 
 void gw_log_ms(struct gw_buf *line, const char *key, int64_t us) {
     gw_log_key(line, key);
-    gw_buf_printf(line, "%" PRId64 ".%03d", us / 1000, (int)(us % 1000));
+    gw_buf_append_int(line, us / 1000);
+    gw_buf_append_char(line, '.');
+    append_thousandths(line, us % 1000);
 }
 
 void gw_log_end(struct gw_buf *line) {

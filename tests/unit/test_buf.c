@@ -83,6 +83,17 @@ static void replaces_what_is_not_utf8(void **state) {
     check_json(GW_STR("\xe2\x82x"), "\"\xef\xbf\xbd\xef\xbf\xbdx\"");
 }
 
+static void writes_integers(void **state) {
+    (void)state;
+    struct gw_buf buf = {0};
+    gw_buf_append_int(&buf, 0);
+    gw_buf_append_int(&buf, -70);
+    gw_buf_append_int(&buf, INT64_MAX);
+    gw_buf_append_int(&buf, INT64_MIN);
+    check(&buf, GW_STR("0-709223372036854775807-9223372036854775808"));
+    gw_buf_fini(&buf);
+}
+
 static void percent_encodes(void **state) {
     (void)state;
     struct gw_buf buf = {0};
@@ -99,6 +110,7 @@ int main(void) {
         cmocka_unit_test(moves),
         cmocka_unit_test(writes_json_strings),
         cmocka_unit_test(replaces_what_is_not_utf8),
+        cmocka_unit_test(writes_integers),
         cmocka_unit_test(percent_encodes),
     };
     return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

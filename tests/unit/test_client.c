@@ -137,9 +137,10 @@ static void refuses_what_would_be_another_request(void **state) {
         call(w, &request, &answer);
         assert_int_equal(answer.outcome, GW_CALL_INVALID);
     }
-    static const char *const bad_urls[] = {"http://127.0.0.1/a b", "http://127.0.0.1/a\r\nb", "",
-                                           "http://", "http://a:99999/"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const bad_urls[] = {
+        "http://127.0.0.1/a b", "http://127.0.0.1/a\r\nb", "", "http://", "http://a:99999/",
+        "http://127.0.0.1/a#b", "http://127.0.0.1?a=b"};
+    for (size_t i = 0; i < 7; i++) {
         struct answer answer;
         struct gw_call_request request = request_to(bad_urls[i]);
         call(w, &request, &answer);
