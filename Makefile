@@ -49,7 +49,7 @@ lint:
 ## unit: C unit tests under ASan and UBSan (UNIT=test_x for one)
 unit: SANITIZE := address,undefined
 unit:
-	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined UNIT=$(UNIT) run-units
+	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined UNIT='$(UNIT)' run-units
 
 ## tsan: the units of what threads share, under TSan
 tsan:

@@ -4,6 +4,7 @@
 #include "lua/json.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #define HEADER_TEXT "header_text" /* of a response: its header lines as they came */
 
@@ -33,7 +34,7 @@ static bool has_json(const struct gw_backend_result *result) {
 static bool l_set_content(lua_State *L, const struct gw_backend_result *result, bool raw,
                           struct gw_json_error *error) {
     struct gw_str body = gw_buf_str(&result->body);
-    if (body.len && !raw && has_json(result)) {
+    if (!raw && has_json(result)) {
         if (!l_json_decode(L, body, error))
             return false;
         lua_setfield(L, -2, "json");
@@ -70,9 +71,20 @@ static void l_push_call_failure(lua_State *L, const struct gw_backend_result *re
     lua_replace(L, request);
 }
 
+/* Whether HTTP lets the answer to the request on the top have no body, whatever its type is. */
+static bool l_has_no_body(lua_State *L, const struct gw_backend_result *result) {
+    if (result->body.len)
+        return false;
+    lua_getfield(L, -1, "method");
+    bool is_head = strcmp(lua_tostring(L, -1), "HEAD") == 0;
+    lua_pop(L, 1);
+    return is_head || result->status == 204 || result->status == 304;
+}
+
 static void l_push_response(lua_State *L, const struct gw_backend_result *result, bool raw) {
     struct gw_json_error error;
     struct gw_str lines = gw_buf_str(&result->fields);
+    raw = raw || l_has_no_body(L, result);
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, result->status);
     lua_setfield(L, -2, "status");

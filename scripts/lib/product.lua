@@ -1,16 +1,29 @@
 -- A product as clients see it: what the inventory knows of it, and its price.
 local backends <const> = require "backends"
+local shape <const> = require "lib.shape"
 
 local product <const> = {}
 
+local PRODUCT <const> = shape.object { id = "string" }
+local PRICE <const> = shape.object { basePrice = "amount", currency = "string" }
+local PAGE <const> = shape.object { items = shape.list(PRODUCT), total = "count" }
+
 function product.price_request(id)
-  return backends.pricing:get("/api/v1/prices/{id}", { id = id, fallback = true })
+  return backends.pricing:get("/api/v1/prices/{id}", { id = id, expect = PRICE, fallback = true })
+end
+
+function product.page_request(page, size)
+  return backends.inventory:get("/api/v1/products", {
+    query = { page = page, size = size },
+    expect = PAGE,
+  })
 end
 
 -- What has to be asked for one product, for gateway.gather().
 function product.requests(id)
   return {
-    product = backends.inventory:get("/api/v1/products/{id}", { id = id, fallback = true }),
+    product = backends.inventory:get("/api/v1/products/{id}",
+      { id = id, expect = PRODUCT, fallback = true }),
     price = product.price_request(id),
   }
 end

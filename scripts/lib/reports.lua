@@ -2,11 +2,12 @@
 -- page by page; `add` is called with each page as it arrives, in no particular order, and `rows`
 -- once at the end.
 local gateway <const> = require "gateway"
-local backends <const> = require "backends"
 local money <const> = require "lib.money"
+local product <const> = require "lib.product"
 
 local reports <const> = {}
 
+local MAX_PRODUCTS <const> = 100000
 local PAGE_SIZE <const> = 100
 local PAGES_AT_ONCE <const> = 4
 local PRICES_AT_ONCE <const> = 10
@@ -79,7 +80,7 @@ local price_list <const> = {
 function price_list.add(state, items)
   local requests <const> = {}
   for i, item in ipairs(items) do
-    requests[i] = backends.pricing:get("/api/v1/prices/{id}", { id = item.id, fallback = true })
+    requests[i] = product.price_request(item.id)
   end
   for i, price in ipairs(gateway.gather(requests, { limit = PRICES_AT_ONCE })) do
     local found <const> = price.json or {}
@@ -111,12 +112,14 @@ function reports.columns(name)
 end
 
 local function read_page(page)
-  return gateway.call(backends.inventory:get("/api/v1/products", {
-    query = { page = page, size = PAGE_SIZE },
-  })).json
+  return gateway.call(product.page_request(page, PAGE_SIZE)).json
 end
 
+-- The total is the inventory's word, so it must not decide how long we are at it.
 local function pages_after_the_first(total)
+  if total > MAX_PRODUCTS then
+    gateway.fail(502, ("inventory: %d products are too many for a report"):format(total))
+  end
   local pages <const> = {}
   for page = 2, (total + PAGE_SIZE - 1) // PAGE_SIZE do
     pages[#pages + 1] = page

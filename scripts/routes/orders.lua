@@ -4,11 +4,15 @@
 local gateway <const> = require "gateway"
 local backends <const> = require "backends"
 local money <const> = require "lib.money"
+local shape <const> = require "lib.shape"
 local validate <const> = require "lib.validate"
 
 local MAX_ITEMS <const> = 100
 local MAX_QUANTITY <const> = 10000
 local PRICES_AT_ONCE <const> = 20
+
+local RESERVATION <const> = shape.object { reservationId = "string" }
+local PRICE <const> = shape.object { finalPrice = "amount", currency = "string" }
 
 local function read_item(item)
   return {
@@ -46,6 +50,7 @@ local function reserve(saga, order_id, items)
     local reserved <const> = saga:step(
       backends.inventory:post("/api/v1/stock/reserve", {
         json = { productId = product_id, quantity = item.quantity, orderId = order_id },
+        expect = RESERVATION,
       }),
       backends.inventory:post("/api/v1/stock/release", {
         json = { productId = product_id, orderId = order_id },
@@ -63,6 +68,7 @@ local function calculate(order)
         quantity = item.quantity,
         discountCodes = order.discount_codes,
       },
+      expect = PRICE,
     })
   end
   return gateway.gather(requests, { limit = PRICES_AT_ONCE })

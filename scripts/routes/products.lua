@@ -1,5 +1,4 @@
 local gateway <const> = require "gateway"
-local backends <const> = require "backends"
 local product <const> = require "lib.product"
 local validate <const> = require "lib.validate"
 
@@ -12,9 +11,7 @@ gateway.route("GET /api/v1/products", { deadline = 10 }, function(req)
   local size <const> = query:integer("size", { min = 1, max = 100, default = 10 })
   query:finish()
 
-  local listed <const> = gateway.call(backends.inventory:get("/api/v1/products", {
-    query = { page = page, size = size },
-  })).json
+  local listed <const> = gateway.call(product.page_request(page, size)).json
   local prices <const> = {}
   for i, item in ipairs(listed.items) do
     prices[i] = product.price_request(item.id)

@@ -85,8 +85,10 @@ describe("correlation", function()
     end)
 
     it("are on the calls that undo an order", function()
-      local response = gateway:post("/api/v1/orders",
-        { items = { { productId = "TEST-001", quantity = 1 }, { productId = "NO", quantity = 1 } } })
+      local response = gateway:post("/api/v1/orders", { items = {
+        { productId = "TEST-001", quantity = 1 },
+        { productId = "NOPE", quantity = 1 },
+      } })
       local paths = {}
       for i, request in ipairs(demo:asked("inventory", response)) do
         paths[i] = request.path
@@ -108,18 +110,19 @@ describe("correlation", function()
 
 
   describe("log lines", function()
-    it("have a line of JSON for each request", function()
+    it("are JSON and say what a request was", function()
       local response = gateway:get("/api/v1/products/TEST-001?verbose=1")
       local line = gateway:log_of(response)
       assert.is_truthy(line.time:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$", line.time)
       assert.same({ "info", "request" }, { line.level, line.message })
-      assert.same({ "GET", "/api/v1/products/TEST-001", "GET /api/v1/products/:id", 200, "127.0.0.1" },
-        { line.method, line.path, line.route, line.status, line.client })
+      assert.same({ "GET", "/api/v1/products/TEST-001", "GET /api/v1/products/:id" },
+        { line.method, line.path, line.route })
+      assert.same({ 200, "127.0.0.1" }, { line.status, line.client })
       assert.equal(#response.body, line.bytes)
       assert.is_true(line.duration_ms > 0)
     end)
 
-    it("have each backend call of the request", function()
+    it("say what a request asked of the backends", function()
       demo:break_down("pricing", { status = 503 })
       local line = gateway:log_of(gateway:get("/api/v1/products/TEST-001"))
       assert.equal(2, #line.calls)

@@ -200,30 +200,35 @@ describe("orders", function()
 
 
   describe("whose client hangs up", function()
-    local function hang_up_when_reserved()
-      local connection = begin("TEST-001", 1, "TEST-002", 1)
-      demo:await_reservations(1)
+    -- Hangs up when so much is reserved. It is this that undoes the order, not a time limit.
+    local function hang_up_at(n)
+      local connection = gateway:begin("POST", "/api/v1/orders", {
+        json = order_of { "TEST-001", 1, "TEST-002", 1 },
+        headers = { "X-Correlation-ID: hangs-up-" .. n },
+      })
+      demo:await_reservations(n)
       connection:close()
       demo:await_reservations(0)
+      local line = gateway:await_log("a saga is undone", function(found)
+        return found.correlation_id == "hangs-up-" .. n
+      end)
+      assert.is_truthy(line.fields.reason:find("cancelled", 1, true), line.fields.reason)
     end
-
-    it("are undone while the prices are asked for", function()
-      demo:break_down("pricing", { latency_ms = 60000, path = CALCULATE })
-      local connection = begin("TEST-001", 1, "TEST-002", 1)
-      demo:await_reservations(2)
-      connection:close()
-      demo:await_reservations(0)
-    end)
 
     it("are undone while a reservation is made", function()
       demo:break_down("inventory", { latency_ms = 60000, path = RESERVE })
-      hang_up_when_reserved()
+      hang_up_at(1)
+    end)
+
+    it("are undone while the prices are asked for", function()
+      demo:break_down("pricing", { latency_ms = 60000, path = CALCULATE })
+      hang_up_at(2)
     end)
 
     it("are logged as such", function()
-      demo:break_down("inventory", { latency_ms = 60000, path = RESERVE })
-      hang_up_when_reserved()
-      local line = gateway:await_log("request", function(line) return line.status == 499 end)
+      demo:break_down("pricing", { latency_ms = 60000, path = CALCULATE })
+      hang_up_at(2)
+      local line = gateway:await_log("request", function(found) return found.status == 499 end)
       assert.equal("/api/v1/orders", line.path)
     end)
   end)

@@ -12,7 +12,7 @@ local nowhere <const> = gateway.backend("nowhere", { url = "http://127.0.0.1:1" 
 local itself <const> = gateway.backend("itself", { url = gateway.env "INVENTORY_SERVICE_URL" })
 
 gateway.route("GET /", function() return 200, "home" end)
-gateway.route("GET /sleep", function() gateway.sleep(60) return 200 end)
+gateway.route("GET /sleep", { deadline = 3 }, function() gateway.sleep(60) return 200 end)
 
 -- --- errors ---
 

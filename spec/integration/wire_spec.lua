@@ -39,6 +39,7 @@ describe("the wire", function()
 
   setup(function()
     gateway = gateways.start_with(SCRIPTS, {
+      IDLE_SECONDS = 3,
       HEADER_SECONDS = 1,
       BODY_IDLE_SECONDS = 1,
       MAX_BODY_BYTES = 100000,
@@ -99,6 +100,26 @@ describe("the wire", function()
       assert.equal(204, connection:request("OPTIONS", "/").status)
       assert.equal("home", connection:request("GET", "/").body)
       connection:close()
+    end)
+
+    it("are closed when nothing comes, without a word", function()
+      local silent, used = gateway:connect(), gateway:connect()
+      assert.equal("home", used:request("GET", "/").body)
+      assert.is_true(silent:is_closed())
+      assert.is_true(used:is_closed())
+    end)
+
+    it("wait their turn where there are as many as may be", function()
+      local small = gateways.start_with(SCRIPTS, { MAX_CONNECTIONS = 2 })
+      local first, second = small:connect(), small:connect()
+      assert.equal("home", first:request("GET", "/").body)
+      assert.equal("home", second:request("GET", "/").body)
+      local third = small:begin("GET", "/")
+      assert.is_false(third:hears(0.2))
+      first:close()
+      assert.equal("home", third:receive().body)
+      second:close()
+      third:close()
     end)
 
     it("speak HTTP/1.0", function()
@@ -187,12 +208,13 @@ describe("the wire", function()
 
   describe("bodies", function()
     local function chunked(...)
-      return lines("POST /echo HTTP/1.1", "Host: x", "Transfer-Encoding: chunked") .. table.concat { ... }
+      return lines("POST /echo HTTP/1.1", "Host: x", "Transfer-Encoding: chunked")
+        .. table.concat { ... }
     end
 
     it("may be chunked, with extensions and trailers", function()
-      assert.equal("hello world",
-        body_for(chunked("5;name=value\r\nhello\r\n", "006\r\n world\r\n", "0\r\nX-End: 1\r\n\r\n")))
+      assert.equal("hello world", body_for(chunked("5;name=value\r\nhello\r\n",
+        "006\r\n world\r\n", "0\r\nX-End: 1\r\n\r\n")))
       assert.equal("", body_for(chunked("0\r\n\r\n")))
     end)
 
@@ -233,10 +255,13 @@ describe("the wire", function()
     end)
 
     it("are refused when they are too large", function()
-      assert.equal(413, refusal(lines("POST /echo HTTP/1.1", "Host: x", "Content-Length: 100001")).status)
-      assert.equal(413, refusal(chunked(("186A0\r\n%s\r\n"):format(("x"):rep(100000)),
-        "1\r\nx\r\n")).status)
-      assert.equal(413, refusal(lines("POST /small HTTP/1.1", "Host: x", "Content-Length: 11")).status)
+      for _, text in ipairs {
+        lines("POST /echo HTTP/1.1", "Host: x", "Content-Length: 100001"),
+        chunked(("186A0\r\n%s\r\n"):format(("x"):rep(100000)), "1\r\nx\r\n"),
+        lines("POST /small HTTP/1.1", "Host: x", "Content-Length: 11"),
+      } do
+        assert.equal(413, refusal(text).status)
+      end
       assert.equal("0123456789",
         gateway:request("POST", "/small", { body = "0123456789" }).body)
     end)

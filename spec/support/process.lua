@@ -1,5 +1,5 @@
--- Processes under test. The shell that starts one waits for it, so that its output and its exit code
--- end up in files; it is told to end by its pid. Each spec file has `teardown(process.end_all)`.
+-- Processes under test. The shell that starts one waits for it, so that its output and exit code
+-- end up in files; it is told to end by its pid. Each spec file has teardown(process.end_all).
 local files <const> = require "support.files"
 local poll <const> = require "support.poll"
 
@@ -10,18 +10,21 @@ Process.__index = Process
 
 local all <const> = {}
 
+local IN_ORDER <const> = { code = 0, errors = "" }
+local KILLED <const> = 137
+
 -- A sanitizer that finds something must be seen: by an exit code of its own, and on standard error.
 local SANITIZERS <const> = {
   ASAN_OPTIONS = "exitcode=99:detect_stack_use_after_return=1",
   UBSAN_OPTIONS = "halt_on_error=1:exitcode=99:print_stacktrace=1",
 }
 
--- The inner shell becomes the process, so its pid is the process's. Limits: enough descriptors for
--- a thousand connections.
+-- The inner shell becomes the process, so its pid is the process's. The limit leaves room for some
+-- thousand connections.
 local SCRIPT <const> = [[
-  ulimit -S -n 4096
+  ulimit -S -n 4096 2>/dev/null
   {
-    sh -c 'echo $$ >"$0/pid"; exec "$@"' %s env -i %s >%s/out 2>%s/err
+    sh -c 'echo $$ >"$0/pid"; exec "$@" >"$0/out" 2>"$0/err"' %s env -i %s
     echo $? >%s/code
   } </dev/null >/dev/null 2>&1 &
 ]]
@@ -42,7 +45,7 @@ end
 -- Starts `command`, a list of words. Of our own environment it inherits nothing but PATH.
 function process.start(command, environment)
   local folder <const> = files.folder()
-  os.execute(SCRIPT:format(folder, words_of(command, environment or {}), folder, folder, folder))
+  os.execute(SCRIPT:format(folder, words_of(command, environment or {}), folder))
   local self <const> = setmetatable({ folder = folder, name = table.concat(command, " ") }, Process)
   self.pid = poll("a pid", function() return files.read(folder .. "/pid"):match "^(%d+)\n" end)
   all[#all + 1] = self
@@ -52,8 +55,9 @@ end
 -- Runs it to its end. Returns exit code, standard output, standard error.
 function process.run(command, environment)
   local self <const> = process.start(command, environment)
-  self.is_checked = true
-  return self:wait(), self:output(), self:errors()
+  local code <const>, errors <const> = self:wait(), self:errors()
+  self:expect(code, errors)
+  return code, self:output(), errors
 end
 
 function Process:output()
@@ -78,9 +82,14 @@ function Process:wait()
   return poll("the end of " .. self.name, function() return self:exit_code() end)
 end
 
+-- Says how it is to end, where that is not in order: exit code and standard error.
+function Process:expect(code, errors)
+  self.expected = { code = code, errors = errors or "" }
+end
+
 -- As a crash would: without a chance to clean up.
 function Process:kill()
-  self.is_checked = true
+  self:expect(KILLED)
   self:signal "KILL"
   self:wait()
 end
@@ -99,8 +108,8 @@ local function end_one(self)
     self:kill()
     return self.name .. " would not end"
   end
-  local errors <const> = self:errors()
-  if self.is_checked or (code == 0 and errors == "") then return nil end
+  local errors <const>, expected <const> = self:errors(), self.expected or IN_ORDER
+  if code == expected.code and errors == expected.errors then return nil end
   return ("%s: exit code %d: %s"):format(self.name, code, errors)
 end
 

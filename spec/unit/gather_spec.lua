@@ -56,6 +56,20 @@ describe("gateway.gather", function()
     assert.same({ 0, 0, 1, 1, 2 }, sent_at)
   end)
 
+  it("takes an answer that is not as expected for a failure", function()
+    local function refuse(json) return json.path == "/1" and "it is odd" or nil end
+    local answer <const> = gather {
+      odd = b:get("/1", { expect = refuse, fallback = true }),
+      even = b:get("/2", { expect = refuse, fallback = true }),
+    }
+    assert.equal("decode", answer.odd.error.kind)
+    assert.equal("it is odd", answer.odd.error.message)
+    assert.is_nil(answer.even.error)
+    assert.equal("/2", answer.even.json.path)
+    local raised <const> = select(2, pcall(gather, { b:get("/1", { expect = refuse }) }))
+    assert.equal("decode", raised.kind)
+  end)
+
   it("may send one request twice", function()
     local request <const> = b:get("/1")
     local answer <const> = gather { request, request }

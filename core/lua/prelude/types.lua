@@ -115,6 +115,8 @@ local Backend = {}
 ---@field body? string             sent as it is
 ---@field timeout? number          seconds; default the backend's
 ---@field raw? boolean             the response's body is not decoded
+---@field expect? fun(json: any): string?  looks at the response's JSON; a reason that it
+---                                returns makes it a failure of kind "decode"
 ---@field fallback? any            a failure does not raise. true: the response has only `error`; a
 ---                                function: `json` is what it makes of the failure; else `json`
 ---@field [string] string|number

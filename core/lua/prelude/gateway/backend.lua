@@ -21,6 +21,7 @@ local REQUEST_OPTIONS <const> = {
   body = options.string,
   timeout = options.seconds,
   raw = options.boolean,
+  expect = options.fn,
   fallback = options.any,
 }
 

@@ -7,7 +7,6 @@ local failure <const> = require "gateway.failure"
 local options <const> = require "gateway.options"
 
 local getmetatable <const>, type <const>, next <const> = getmetatable, type, next
-local fetch_all <const> = core.fetch
 local Request <const>, Failure <const> = backend.Request, failure.metatable
 
 local flow <const> = {}
@@ -20,6 +19,32 @@ local LIMIT <const> = { limit = options.count }
 local function fallback_of(request)
   local given <const> = request.options
   return given and given.fallback
+end
+
+-- What the request's `expect` refuses is a failure like any other of the backend's.
+local function inspect(request, result)
+  local given <const> = request.options
+  if not given or not given.expect or getmetatable(result) == Failure then return result end
+  local reason <const> = given.expect(result.json)
+  if not reason then return result end
+  return failure.new {
+    kind = "decode",
+    backend = request.backend,
+    method = request.method,
+    path = request.path,
+    status = result.status,
+    attempts = 1,
+    message = reason,
+  }
+end
+
+-- core.fetch, and what came back looked at.
+local function fetch_all(requests, limit, n)
+  local results <const>, order <const> = core.fetch(requests, limit, n)
+  for i = 1, #requests do
+    results[i] = inspect(requests[i], results[i])
+  end
+  return results, order
 end
 
 -- The failure that ended a fetch: when one fails, its siblings are cancelled, and they may come
@@ -151,6 +176,7 @@ function flow.first(n, requests)
   local results <const>, order <const> = fetch_all(requests, nil, n)
   local responses <const> = {}
   for i = 1, #order do
+    if getmetatable(results[order[i]]) == Failure then error(results[order[i]]) end
     responses[i] = results[order[i]]
   end
   if #responses >= n then return responses, order end

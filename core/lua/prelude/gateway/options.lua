@@ -23,6 +23,7 @@ options.any = kind("any value", function() return true end)
 options.string = kind("a string", function(value) return type(value) == "string" end)
 options.table = kind("a table", function(value) return type(value) == "table" end)
 options.boolean = kind("true or false", function(value) return type(value) == "boolean" end)
+options.fn = kind("a function", function(value) return type(value) == "function" end)
 options.seconds = kind("a number of seconds above 0", is_positive)
 options.count = kind("a whole number above 0", function(value)
   return math.type(value) == "integer" and value > 0
