@@ -14,7 +14,6 @@ static struct gw_call *call_new(struct gw_client *client) {
     struct gw_call *call = gw_calloc(1, sizeof *call);
     call->client = client;
     evtimer_assign(&call->timeout, client->base, on_timeout, call);
-    gw_transfer_init(call);
     return call;
 }
 
@@ -43,7 +42,6 @@ static struct gw_call *take_spare(struct gw_client *client) {
 static void run(struct gw_call *call, int64_t timeout_ms) {
     struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
     enlist(&call->client->running, call, GW_CALL_RUNNING);
-    call->client->n_running++;
     event_add(&call->timeout, &timeout);
     gw_transfer_start(call);
 }
@@ -62,19 +60,18 @@ struct gw_call *gw_client_start(struct gw_client *client, const struct gw_call_r
     call->user = user;
     call->started_us = gw_clock_us();
     gw_collector_begin(&call->collector, &call->response, request->max_response);
-    if (gw_transfer_prepare(call, request))
+    if (gw_transfer_prepare(call, request)) {
         run(call, request->timeout_ms);
-    else
+    } else {
         end(call, GW_CALL_INVALID, "the request cannot be sent as it is");
-    event_active(&client->turn, EV_TIMEOUT, 1);
+        event_active(&client->turn, EV_TIMEOUT, 1);
+    }
     return call;
 }
 
 static void stop(struct gw_call *call) {
-    struct gw_client *client = call->client;
     event_del(&call->timeout);
-    TAILQ_REMOVE(&client->running, call, link);
-    client->n_running--;
+    TAILQ_REMOVE(&call->client->running, call, link);
     gw_transfer_stop(call);
 }
 
@@ -127,9 +124,10 @@ void gw_call_cancel(struct gw_call *call) {
     recycle(call);
 }
 
+/* The newest first: what the end of a call makes room for is then gone already, and is not sent. */
 void gw_client_free_calls(struct gw_client *client) {
     while (!TAILQ_EMPTY(&client->running))
-        gw_call_cancel(TAILQ_FIRST(&client->running));
+        gw_call_cancel(TAILQ_LAST(&client->running, gw_call_list));
     while (!TAILQ_EMPTY(&client->finished))
         gw_call_cancel(TAILQ_FIRST(&client->finished));
     while (!TAILQ_EMPTY(&client->spare))

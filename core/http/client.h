@@ -1,15 +1,21 @@
-/* The HTTP client of one worker: libcurl's multi interface on the worker's event loop, the only
- * file that includes curl.h. Connections are kept and reused per host; easy handles are reused; a
- * connection on which a call was cancelled or timed out is closed, never kept.
+/* The HTTP client of one worker, on the worker's event loop. What goes to http:// hosts goes over
+ * sockets of its own and is read by the gateway's own strict parser; libcurl connects them, and
+ * runs calls to https:// hosts from beginning to end. Connections are kept and reused per host, for
+ * a minute at most, so that a host's new address is seen; one on which a call was cancelled, timed
+ * out or failed is closed, never kept.
  *
  * `done` is called from the loop, never from within gw_client_start() nor from a libcurl callback,
  * and exactly once unless the call is cancelled. It may start calls and cancel other ones, but not
  * free the client.
  *
- * A request on a kept connection that the server closes without a byte of response is sent once
- * more on a new connection, whatever its method: that is how a connection ends that was idle too
- * long. Redirects are not followed, nothing is decoded, and no proxy or credentials are taken from
- * the environment. The process must ignore SIGPIPE. */
+ * A server may close a kept connection just when a request is sent on it. Such a request, if not a
+ * byte of response has come, is sent once more on a new connection, provided that nothing of it was
+ * sent or its method is idempotent (RFC 9110, 9.2.2 and 9.3.1). Otherwise the server may have
+ * carried it out, and the call fails; to make that rare, such a request goes only on a connection
+ * that is seen to be open. Over https:// libcurl decides, and repeats whatever the method.
+ *
+ * Redirects are not followed, nothing is decoded, and no proxy or credentials are taken from the
+ * environment. The process must ignore SIGPIPE. */
 #ifndef GW_HTTP_CLIENT_H
 #define GW_HTTP_CLIENT_H
 
@@ -21,7 +27,8 @@ struct gw_call;
 
 struct gw_client_options {
     unsigned max_connections;      /* per host */
-    unsigned max_idle_connections; /* per host; kept as their sum over the hosts called so far */
+    unsigned max_idle_connections; /* per host; https: kept as their sum over the hosts called */
+    int64_t lifetime_ms;           /* of a connection; 0: a minute */
     const char *ca_file;           /* NULL: the system's */
 };
 
@@ -34,7 +41,8 @@ enum gw_call_outcome {
     GW_CALL_TOO_LARGE,
     GW_CALL_INVALID, /* the request cannot be sent: a bad method or url, or a field with a line
                         break, or one that frames the body, which is the client's to do */
-    GW_CALL_BROKEN,  /* the connection ended or spoke no HTTP before the response was complete */
+    GW_CALL_BROKEN,  /* the connection ended or spoke no good HTTP before the response was complete
+                      */
 };
 
 /* Everything is copied by gw_client_start(). */
@@ -54,7 +62,8 @@ struct gw_call_request {
 struct gw_call_response {
     enum gw_call_outcome outcome;
     unsigned status;
-    struct gw_buf fields; /* "name: value\r\n" lines of the final response, names as received */
+    struct gw_buf fields; /* "name: value\r\n" lines of the final response; over http:// names are
+                             in small letters and values trimmed, over https:// as received */
     struct gw_buf body;
     const char *error; /* for people, static text; "" if OK */
     int64_t duration_us;

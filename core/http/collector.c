@@ -63,6 +63,19 @@ bool gw_collector_line(struct gw_collector *collector, struct gw_str line) {
     return true;
 }
 
+void gw_collector_head(struct gw_collector *collector, const struct gw_message *message) {
+    struct gw_buf *fields = &collector->response->fields;
+    collector->response->status = message->status;
+    gw_buf_clear(fields);
+    gw_buf_reserve(fields, message->text.len + message->n_fields); /* "a:b" grows by a space */
+    for (unsigned i = 0; i < message->n_fields; i++) {
+        gw_buf_append_str(fields, gw_message_field_name(message, i));
+        gw_buf_append_str(fields, GW_STR(": "));
+        gw_buf_append_str(fields, gw_message_field_value(message, i));
+        gw_buf_append_str(fields, GW_STR("\r\n"));
+    }
+}
+
 bool gw_collector_body(struct gw_collector *collector, struct gw_str piece) {
     struct gw_buf *body = &collector->response->body;
     if (piece.len > collector->max_body - body->len)

@@ -27,7 +27,8 @@ struct gw_parser_limits {
 };
 
 struct gw_parser_error {
-    unsigned status;    /* 400, 414, 417, 431, 501, 505; of no meaning for a response */
+    unsigned status;    /* 400, 414, 417, 431, 501, 505; of a response, only that it is 414 or 431
+                           means something: its head is too large */
     const char *reason; /* static text for people, e.g. "white space before the colon" */
 };
 

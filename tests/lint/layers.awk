@@ -24,7 +24,7 @@ function complain(text) {
 /^#include <(lua|lualib|lauxlib|luaconf)\.h>/ && FILENAME !~ /^core\/lua\// {
     complain("only core/lua knows Lua")
 }
-/^#include <curl\// && FILENAME != "core/http/client.c" { complain("only http/client.c knows libcurl") }
+/^#include <curl\// && FILENAME != "core/http/curl.c" { complain("only http/curl.c knows libcurl") }
 /^#include <sqlite3/ && FILENAME !~ /^core\/engine\/journal/ { complain("only the journal knows SQLite") }
 /^#include <event2\// && FILENAME ~ /^core\/(base|policy)\// { complain("policy does no I/O") }
 END { exit bad }

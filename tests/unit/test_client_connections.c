@@ -210,30 +210,6 @@ static void a_stale_connection_does_not_spin(void **state) {
     assert_true(turns < 10);
 }
 
-static void closes_the_first_time(struct peer_conn *conn, const char *request) {
-    if (conn->peer->requests == 2)
-        peer_hang_up(conn);
-    else
-        peer_answers(conn, request);
-}
-
-/* The server closes just as the request arrives: it is sent again, its body too. */
-static void repeats_on_a_fresh_connection(void **state) {
-    struct world *w = *state;
-    struct answer answer;
-    struct gw_call_request request = request_to(w->url);
-    w->peer->script = closes_the_first_time;
-    get(w, &answer);
-    request.method = "POST";
-    request.body = GW_STR("again");
-    request.has_body = true;
-    call(w, &request, &answer);
-    assert_ok(&answer, 200, "ok");
-    assert_int_equal(w->peer->accepted, 2);
-    assert_int_equal(w->peer->requests, 3);
-    assert_string_equal(strstr(w->peer->last, "\r\n\r\n") + 4, "again");
-}
-
 static void goes_on_after_a_restart(void **state) {
     struct world *w = *state;
     struct answer answer;
@@ -486,7 +462,6 @@ int main(void) {
         TEST(the_request_is_copied),
         TEST(replaces_a_stale_connection),
         TEST(a_stale_connection_does_not_spin),
-        TEST(repeats_on_a_fresh_connection),
         TEST(goes_on_after_a_restart),
         TEST(obeys_connection_close),
         cmocka_unit_test_setup_teardown(limits_connections, begin_small, end),

@@ -177,12 +177,15 @@ static void tls_server_stop(struct tls_server *server) {
     rmdir(server->folder);
 }
 
+/* With a handle that has connected for http:// before. */
 static struct answer get_over_tls(const struct tls_server *server, const char *ca_file) {
     struct gw_client_options options = {
         .max_connections = 4, .max_idle_connections = 2, .ca_file = ca_file};
     void *state = world_new(&options);
     struct world *w = state;
     struct answer answer;
+    get(w, &answer);
+    assert_ok(&answer, 200, "ok");
     snprintf(w->url, sizeof w->url, "https://127.0.0.1:%u/", server->port);
     get(w, &answer);
     end(&state);

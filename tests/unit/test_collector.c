@@ -1,5 +1,7 @@
 #include "http/collector.h"
 
+#include "http/parser.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,6 +76,23 @@ static void a_folded_field_is_one_line(void **state) {
     assert_fields(w, 200, "A: 1 2 3\r\nB: 4\r\n");
 }
 
+static void takes_a_head_whole(void **state) {
+    struct world *w = *state;
+    static const struct gw_parser_limits limits = {.request_line = 99, .head = 99, .fields = 9};
+    struct gw_parser parser;
+    struct gw_str piece, in = GW_STR("HTTP/1.1 103 -\r\nLink: x\r\n\r\n"
+                                     "HTTP/1.1 204 -\r\nA:1\r\nb:  2 \r\n\r\n");
+    gw_parser_init(&parser, GW_PARSER_RESPONSE, &limits);
+    assert_int_equal(gw_parser_next(&parser, &in, &piece), GW_PARSER_HEAD);
+    gw_collector_head(&w->collector, &parser.message);
+    assert_fields(w, 103, "link: x\r\n");
+    assert_int_equal(gw_parser_next(&parser, &in, &piece), GW_PARSER_END);
+    assert_int_equal(gw_parser_next(&parser, &in, &piece), GW_PARSER_HEAD);
+    gw_collector_head(&w->collector, &parser.message);
+    assert_fields(w, 204, "a: 1\r\nb: 2\r\n");
+    gw_parser_fini(&parser);
+}
+
 static void a_body_is_limited(void **state) {
     struct world *w = *state;
     assert_true(gw_collector_body(&w->collector, GW_STR("01234")));
@@ -113,6 +132,7 @@ int main(void) {
         TEST(an_interim_response_leaves_nothing),
         TEST(trailers_are_left_out),
         TEST(a_folded_field_is_one_line),
+        TEST(takes_a_head_whole),
         TEST(a_body_is_limited),
         TEST(a_head_is_limited),
         TEST(begins_anew),

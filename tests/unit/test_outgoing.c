@@ -20,9 +20,12 @@ static int end(void **state) {
     return 0;
 }
 
+/* To copy and to write are of one opinion about it. */
 static bool copies_field(struct gw_outgoing *outgoing, struct gw_str field) {
     struct gw_call_request request = {.method = "GET", .fields = &field, .n_fields = 1};
-    return gw_outgoing_copy(outgoing, &request);
+    bool is_written = gw_outgoing_write(outgoing, &request, GW_STR("h"), "/");
+    assert_int_equal(gw_outgoing_copy(outgoing, &request), is_written);
+    return is_written;
 }
 
 static void copies_fields_and_body(void **state) {
@@ -89,6 +92,44 @@ static void refuses_a_method_that_is_no_token(void **state) {
     assert_true(gw_outgoing_copy(outgoing, &request));
 }
 
+static bool writes(struct gw_outgoing *outgoing, const struct gw_call_request *request,
+                   const char *expected) {
+    assert_true(gw_outgoing_write(outgoing, request, GW_STR("h:1"), "/a?b"));
+    return gw_str_equal(gw_buf_str(&outgoing->text), gw_str_from(expected));
+}
+
+static void writes_a_request(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    struct gw_str fields[] = {GW_STR("a: 1"), GW_STR("b:2")};
+    struct gw_call_request request = {.method = "GET", .fields = fields, .n_fields = 2};
+    assert_true(
+        writes(outgoing, &request, "GET /a?b HTTP/1.1\r\nHost: h:1\r\na: 1\r\nb:2\r\n\r\n"));
+    request = (struct gw_call_request){.method = "POST", .body = GW_STR("body"), .has_body = true};
+    assert_true(writes(outgoing, &request,
+                       "POST /a?b HTTP/1.1\r\nHost: h:1\r\nContent-Length: 4\r\n\r\nbody"));
+    request = (struct gw_call_request){.method = "PATCH"};
+    assert_true(writes(outgoing, &request,
+                       "PATCH /a?b HTTP/1.1\r\nHost: h:1\r\nContent-Length: 0\r\n\r\n"));
+    request = (struct gw_call_request){.method = "DELETE"};
+    assert_true(writes(outgoing, &request, "DELETE /a?b HTTP/1.1\r\nHost: h:1\r\n\r\n"));
+}
+
+static void knows_what_may_be_repeated(void **state) {
+    struct gw_outgoing *outgoing = *state;
+    static const char *const yes[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"};
+    static const char *const no[] = {"POST", "PATCH", "get", "PURGE"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        struct gw_call_request request = {.method = yes[i]};
+        assert_true(gw_outgoing_write(outgoing, &request, GW_STR("h"), "/"));
+        assert_true(outgoing->is_idempotent);
+    }
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+        struct gw_call_request request = {.method = no[i]};
+        assert_true(gw_outgoing_write(outgoing, &request, GW_STR("h"), "/"));
+        assert_false(outgoing->is_idempotent);
+    }
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
@@ -97,6 +138,8 @@ int main(void) {
         TEST(refuses_malformed_fields),
         TEST(refuses_fields_that_frame),
         TEST(refuses_a_method_that_is_no_token),
+        TEST(writes_a_request),
+        TEST(knows_what_may_be_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
