@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define MAX_JOBS    1000
+#define MAX_RESULTS (64 << 20) /* bytes */
 #define KEEP_JOB_MS (3600 * 1000)
 
 struct gateway {
@@ -81,6 +82,8 @@ static void on_signal(evutil_socket_t fd, short what, void *user) {
         return;
     }
     gw_log(GW_LOG_INFO, "shutting down");
+    for (unsigned i = 0; i < gateway->settings->workers; i++)
+        gw_worker_leave(gateway->workers[i]);
     int64_t ms = gateway->settings->drain_ms;
     struct timeval after = {ms / 1000, ms % 1000 * 1000};
     event_base_once(gateway->base, -1, EV_TIMEOUT, drain_workers, gateway, &after);
@@ -117,7 +120,7 @@ static void init(struct gateway *gateway, const struct gw_settings *settings) {
         .settings = settings,
         .shared = {.settings = settings,
                    .backends = gw_backends_new(),
-                   .jobs = gw_jobs_new(MAX_JOBS, KEEP_JOB_MS),
+                   .jobs = gw_jobs_new(MAX_JOBS, MAX_RESULTS, KEEP_JOB_MS),
                    .ready = is_ready,
                    .user = gateway},
         .base = event_base_new(),

@@ -22,6 +22,7 @@ struct gw_worker {
     struct gw_client *client;
     struct gw_server *server;
     pthread_t thread;
+    atomic_bool is_to_drain; /* else to leave: what a wake-up means */
     int wake_fd;
     struct event *wake_event;
     struct event *drain_event;
@@ -165,12 +166,20 @@ static void on_wake(evutil_socket_t fd, short what, void *user) {
     struct gw_worker *worker = user;
     eventfd_t ignored;
     eventfd_read(fd, &ignored);
+    gw_server_leave(worker->server);
+    if (!atomic_load(&worker->is_to_drain))
+        return;
     worker->drain_until_ms = gw_clock_ms() + worker->shared->settings->service_timeout_ms;
     gw_server_drain(worker->server);
     look_again(worker);
 }
 
+void gw_worker_leave(struct gw_worker *worker) {
+    eventfd_write(worker->wake_fd, 1);
+}
+
 void gw_worker_drain(struct gw_worker *worker) {
+    atomic_store(&worker->is_to_drain, true);
     eventfd_write(worker->wake_fd, 1);
 }
 
@@ -217,7 +226,8 @@ uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf
                    .head = (uint32_t)s->max_head,
                    .fields = (uint32_t)s->max_fields},
         .max_body = (uint64_t)s->max_body,
-        .max_connections = (unsigned)((s->max_connections + s->workers - 1) / s->workers),
+        .max_connections = (unsigned)s->max_connections,
+        .n_shared = &worker->shared->n_connections,
         .idle_ms = s->idle_ms,
         .head_ms = s->head_ms,
         .body_idle_ms = s->body_idle_ms,

@@ -14,6 +14,7 @@ struct gw_worker_shared {
     struct gw_backends *backends;
     struct gw_jobs *jobs;
     const struct gw_generation *_Atomic generation; /* the live one */
+    _Atomic unsigned n_connections;                 /* of all workers */
     bool (*ready)(void *user, const char **reason);
     void *user;
 };
@@ -27,6 +28,9 @@ struct gw_host gw_worker_host(struct gw_worker *worker);
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);
 
 void gw_worker_start(struct gw_worker *worker);
+
+/* Any thread. The shutdown begins: still accepting, but each response ends its connection. */
+void gw_worker_leave(struct gw_worker *worker);
 
 /* Any thread. Stops accepting, finishes what is in work within SERVICE_TIMEOUT, cancels the rest,
  * which then has as long again to undo what it did; then the thread ends. */

@@ -69,11 +69,17 @@ static void answer(struct gw_backend_call *call, struct event_base *base, enum g
     event_active(&call->soon, EV_TIMEOUT, 1);
 }
 
+/* Redirects are not followed, so what was asked for has not happened. 304 is what a conditional
+ * request hopes for. */
+static bool is_success(unsigned status) {
+    return status < 300 || status == 304;
+}
+
 static enum gw_failure failure_of(const struct gw_backend_call *call,
                                   const struct gw_call_response *response) {
     switch (response->outcome) {
     case GW_CALL_OK:
-        return response->status < 400 ? GW_FAILURE_NONE : GW_FAILURE_STATUS;
+        return is_success(response->status) ? GW_FAILURE_NONE : GW_FAILURE_STATUS;
     case GW_CALL_CONNECT:
         return GW_FAILURE_CONNECT;
     case GW_CALL_DNS:

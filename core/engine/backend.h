@@ -20,7 +20,7 @@ enum gw_failure {
     GW_FAILURE_DEADLINE, /* the request's own deadline came first */
     GW_FAILURE_OPEN,     /* the breaker let nothing through */
     GW_FAILURE_REFUSED,  /* a limit of the gateway's own, or no request that could be sent */
-    GW_FAILURE_STATUS,   /* 400 and above */
+    GW_FAILURE_STATUS,   /* 300 and above, but 304 */
     GW_FAILURE_DECODE,   /* the response broke off, or is not what it says it is */
     GW_FAILURE_TOO_LARGE,
     GW_FAILURE_CANCELLED,

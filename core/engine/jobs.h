@@ -21,14 +21,16 @@ struct gw_job {
 
 struct gw_jobs;
 
-/* At most `max` jobs are kept; a finished one is forgotten `keep_ms` after its end. */
-struct gw_jobs *gw_jobs_new(unsigned max, int64_t keep_ms);
+/* At most `max` jobs and `max_bytes` of results are kept; a finished one is forgotten `keep_ms`
+ * after its end, or earlier, the oldest first, where room is needed. */
+struct gw_jobs *gw_jobs_new(unsigned max, size_t max_bytes, int64_t keep_ms);
 void gw_jobs_free(struct gw_jobs *jobs);
 
-/* False if there are too many already; none that is finished is thrown out before its time. */
+/* False if there are too many that are not finished. */
 bool gw_jobs_add(struct gw_jobs *jobs, const char *kind, int64_t now_ms, char id[GW_ID_SIZE]);
 
-/* These ignore an id that is not (or no longer) there. */
+/* These ignore an id that is not (or no longer) there. A result of more than all results may take
+ * makes the job a failed one. */
 void gw_jobs_progress(struct gw_jobs *jobs, const char *id, int percent); /* and it is running */
 void gw_jobs_finish(struct gw_jobs *jobs, const char *id, bool done, struct gw_str result,
                     int64_t now_ms);

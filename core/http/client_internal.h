@@ -142,6 +142,7 @@ struct gw_wire {
     size_t sent;      /* bytes of the request */
     bool is_reused;   /* the call is not its first one */
     bool is_answered; /* something of a response to the call has come */
+    bool is_filled;   /* the last read took all it could */
 };
 
 struct gw_wire *gw_wire_new(struct gw_client_host *host, evutil_socket_t fd); /* takes `fd` */

@@ -267,7 +267,7 @@ void gw_connection_open(struct gw_server *server, evutil_socket_t fd, const stru
     struct gw_connection *connection = gw_calloc(1, sizeof *connection);
     connection->server = server;
     note_client(connection, peer);
-    server->n_connections++;
+    gw_server_count_connection(server);
     TAILQ_INSERT_TAIL(&server->phases[GW_PHASE_IDLE], connection, link);
     gw_connection_enter(connection, GW_PHASE_IDLE);
     event_assign(&connection->event, server->base, fd, what, on_event, connection);
@@ -304,8 +304,6 @@ void gw_connection_settle(struct gw_connection *connection) {
         connection->is_readable && (is_reading(connection) || connection->phase == GW_PHASE_LINGER);
     if (has_kept || has_more)
         gw_connection_come_back(connection);
-    else if (connection->phase == GW_PHASE_IDLE && connection->server->is_draining)
-        gw_connection_close(connection);
     if (connection->phase == GW_PHASE_CLOSED)
         destroy(connection);
 }

@@ -17,14 +17,14 @@ static void append_number(struct gw_buf *out, size_t value) {
     gw_buf_append(out, digits + at, sizeof digits - at);
 }
 
-/* Responses that never have a body, and so no length of one either (RFC 9110, 8.6). For a 304 it
- * would have to be that of the 200, which nobody knows here. */
-static bool may_have_body(unsigned status) {
+/* Responses that never have a length (RFC 9110, 8.6). For a 304 it would have to be that of the
+ * 200, which nobody knows here. */
+static bool may_have_length(unsigned status) {
     return status >= 200 && status != 204 && status != 304;
 }
 
 bool gw_reply_has_body(const struct gw_exchange *exchange, unsigned status) {
-    return may_have_body(status) &&
+    return may_have_length(status) &&
            !gw_str_equal(gw_message_method(&exchange->parser.message), GW_STR("HEAD"));
 }
 
@@ -57,7 +57,7 @@ void gw_reply_append_head(struct gw_buf *out, const struct gw_exchange *exchange
     append(out, gw_status_text(reply->status));
     append(out, "\r\nDate: ");
     append(out, date(server));
-    if (may_have_body(reply->status)) {
+    if (may_have_length(reply->status)) {
         append(out, "\r\nContent-Length: ");
         append_number(out, reply->body.len);
     }

@@ -8,14 +8,15 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG      4096 /* the system cuts it to net.core.somaxconn */
-#define RETRY_ACCEPT 1    /* seconds */
+#define BACKLOG  4096 /* the system cuts it to net.core.somaxconn */
+#define RETRY_MS 100  /* after accepting was paused for what this server does not see end */
 
 /* --- Accepting --- */
 
@@ -24,16 +25,38 @@ static void pause_accept(struct gw_server *server) {
     evconnlistener_disable(server->listener);
 }
 
+static bool is_full(const struct gw_server *server) {
+    const struct gw_server_options *options = &server->options;
+    unsigned n = options->n_shared ? atomic_load(options->n_shared) : server->n_connections;
+    return n >= options->max_connections;
+}
+
+static void retry_later(struct gw_server *server) {
+    if (!evtimer_pending(&server->retry_accept, NULL))
+        event_add(&server->retry_accept, &(struct timeval){.tv_usec = RETRY_MS * 1000});
+}
+
 static void resume_accept(struct gw_server *server) {
-    if (!server->is_paused || server->is_draining ||
-        server->n_connections >= server->options.max_connections)
+    if (!server->is_paused || server->is_draining)
         return;
+    if (is_full(server)) {
+        retry_later(server); /* another server's connection may be the next to end */
+        return;
+    }
     server->is_paused = false;
     evconnlistener_enable(server->listener);
 }
 
+void gw_server_count_connection(struct gw_server *server) {
+    server->n_connections++;
+    if (server->options.n_shared)
+        atomic_fetch_add(server->options.n_shared, 1);
+}
+
 void gw_server_release_connection(struct gw_server *server) {
     server->n_connections--;
+    if (server->options.n_shared)
+        atomic_fetch_sub(server->options.n_shared, 1);
     resume_accept(server);
 }
 
@@ -42,8 +65,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)listener, (void)length;
     struct gw_server *server = user;
     gw_connection_open(server, fd, peer);
-    if (server->n_connections >= server->options.max_connections)
-        pause_accept(server);
+    if (!is_full(server))
+        return;
+    pause_accept(server);
+    retry_later(server);
 }
 
 /* Out of descriptors, most likely. The waiting connection keeps the listener readable, so to go on
@@ -55,7 +80,7 @@ static void on_accept_error(struct evconnlistener *listener, void *user) {
     if (evtimer_pending(&server->retry_accept, NULL))
         return;
     gw_log(GW_LOG_WARN, "cannot accept connections: %s", strerror(errno));
-    event_add(&server->retry_accept, &(struct timeval){.tv_sec = RETRY_ACCEPT});
+    retry_later(server);
 }
 
 static void on_retry_accept(evutil_socket_t fd, short what, void *user) {
@@ -179,13 +204,40 @@ void gw_server_free(struct gw_server *server) {
     free(server);
 }
 
-void gw_server_drain(struct gw_server *server) {
-    struct gw_connection *at = TAILQ_FIRST(&server->phases[GW_PHASE_IDLE]);
-    stop_listening(server);
-    for (; at; at = TAILQ_NEXT(at, link)) {
-        at->is_readable = true; /* perhaps: a last look */
-        gw_connection_come_back(at);
+void gw_server_leave(struct gw_server *server) {
+    server->is_leaving = true;
+}
+
+/* What the system has accepted for us would be reset with the listener. */
+static void accept_waiting(struct gw_server *server) {
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    int fd, listener = evconnlistener_get_fd(server->listener);
+    while ((fd = accept4(listener, (struct sockaddr *)&peer, &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        gw_connection_open(server, fd, (struct sockaddr *)&peer);
+        length = sizeof peer;
     }
+}
+
+static void limit_idle(struct gw_server *server) {
+    struct gw_connection_list *idle = &server->phases[GW_PHASE_IDLE];
+    struct gw_connection *at, *last = TAILQ_LAST(idle, gw_connection_list);
+    server->limit_ms[GW_PHASE_IDLE] = GW_SERVER_GRACE_MS;
+    while (last && (at = TAILQ_FIRST(idle))) {
+        gw_connection_enter(at, GW_PHASE_IDLE); /* goes to the end */
+        if (at == last)
+            break;
+    }
+}
+
+void gw_server_drain(struct gw_server *server) {
+    if (server->is_draining)
+        return;
+    gw_server_leave(server);
+    accept_waiting(server);
+    stop_listening(server);
+    limit_idle(server);
 }
 
 uint16_t gw_server_port(const struct gw_server *server) {

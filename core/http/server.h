@@ -27,8 +27,10 @@ struct gw_server_options {
     uint16_t port;    /* 0: the system chooses, see gw_server_port() */
     bool exclusive;   /* fail if somebody listens there: for the first server of a process */
     struct gw_parser_limits limits;
-    uint64_t max_body;        /* bytes, where on_head says nothing else */
-    unsigned max_connections; /* when there are as many, further ones wait to be accepted */
+    uint64_t max_body;          /* bytes, where on_head says nothing else */
+    unsigned max_connections;   /* when there are as many, further ones wait to be accepted */
+    _Atomic unsigned *n_shared; /* counts those of all servers that share the maximum, each of which
+                                   may pass it by one; not owned. NULL: it is this one's alone */
     /* Limits of time; 0 for none. */
     int64_t idle_ms;                  /* between requests on a kept connection */
     int64_t head_ms;                  /* from a request's first byte to the end of its head: 408 */
@@ -65,9 +67,13 @@ struct gw_server *gw_server_new(struct event_base *base, const struct gw_server_
 void gw_server_free(struct gw_server *server);
 uint16_t gw_server_port(const struct gw_server *server);
 
-/* For the shutdown: stops accepting, closes idle connections (at the next turn of the loop: a
- * request that has already arrived is still served), and lets each other one finish its request and
- * close. */
+/* For the shutdown, first: each response from now on is the last of its connection, so that clients
+ * come back by a new one, which may lead them elsewhere. */
+void gw_server_leave(struct gw_server *server);
+
+/* For the shutdown, second: takes in what waits to be accepted, accepts no more, and lets each
+ * connection finish its request; an idle one is given half a second, since a request may be on its
+ * way. */
 void gw_server_drain(struct gw_server *server);
 unsigned gw_server_connections(const struct gw_server *server);
 

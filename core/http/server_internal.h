@@ -24,6 +24,7 @@
 
 #define GW_SERVER_INPUT_SIZE  65536 /* bytes read at once */
 #define GW_SERVER_MAX_DISCARD 65536 /* of a refused body, to keep the connection */
+#define GW_SERVER_GRACE_MS    500   /* while draining, for a request that is on its way */
 #define GW_SERVER_LINGER_MS   5000
 #define GW_SERVER_MAX_SPARE   64 /* exchanges kept for reuse */
 
@@ -84,9 +85,10 @@ struct gw_server {
     struct evconnlistener *listener; /* NULL while draining */
     struct event retry_accept;
     uint16_t port;
-    bool is_paused; /* the listener is disabled: too many connections, or out of descriptors */
+    bool is_paused;  /* the listener is disabled: too many connections, or out of descriptors */
+    bool is_leaving; /* each response is its connection's last */
     bool is_draining;
-    unsigned n_connections;
+    unsigned n_connections;                      /* of this server */
     struct gw_connection_list phases[GW_PHASES]; /* each in the order of deadlines */
     int64_t limit_ms[GW_PHASES];                 /* 0: none */
     struct event timer;
@@ -103,6 +105,8 @@ struct gw_server {
 };
 
 /* --- server.c --- */
+
+void gw_server_count_connection(struct gw_server *server);
 
 /* A connection is gone: another may be accepted. */
 void gw_server_release_connection(struct gw_server *server);

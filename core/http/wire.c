@@ -135,7 +135,7 @@ static void feed(struct gw_wire *wire, struct gw_str in) {
             if (wire->parser.message.status < 200)
                 take_interim(wire);
             else
-                complete(wire, in.len == 0);
+                complete(wire, in.len == 0 && !wire->is_filled);
             break;
         case GW_PARSER_ERROR:
             fail(wire);
@@ -163,6 +163,7 @@ static void end(struct gw_wire *wire, bool is_cut) {
 static void receive(struct gw_wire *wire, ssize_t n) {
     if (n > 0) {
         wire->is_answered = true;
+        wire->is_filled = (size_t)n == sizeof wire->host->client->input; /* more may wait */
         feed(wire, (struct gw_str){wire->host->client->input, (size_t)n});
     } else {
         end(wire, n < 0);

@@ -109,7 +109,7 @@ static struct gw_children *new_group(lua_State *L, struct gw_flow *parent) {
 }
 
 static int l_children(lua_State *L) {
-    struct gw_flow *parent = l_current_flow(L);
+    struct gw_flow *parent = l_waiting_flow(L);
     lua_Integer count = luaL_checkinteger(L, 1), limit = luaL_checkinteger(L, 2);
     luaL_argcheck(L, count >= 0 && count <= 1000000, 1, "out of range");
     luaL_argcheck(L, limit >= 1, 2, "must be at least 1");

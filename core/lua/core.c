@@ -4,7 +4,8 @@
 
 #include <lauxlib.h>
 
-#define BUF_META "gateway.buf"
+#define BUF_META   "gateway.buf"
+#define MAX_RAISED 1000 /* a loop that ends by itself has ended by then */
 
 struct gw_flow *l_current_flow(lua_State *L) {
     struct gw_flow *flow = gw_state_of(L)->current;
@@ -12,6 +13,14 @@ struct gw_flow *l_current_flow(lua_State *L) {
         luaL_error(L, "this can only be done while a request or a job is handled");
     if (flow->co != L)
         luaL_error(L, "this cannot be done inside a coroutine of your own: use gateway.map");
+    return flow;
+}
+
+struct gw_flow *l_waiting_flow(lua_State *L) {
+    struct gw_flow *flow = l_current_flow(L);
+    if (!lua_isyieldable(L))
+        luaL_error(L, "this cannot wait here: inside a callback of table.sort, string.gsub, an "
+                      "error handler, a metamethod or a finalizer");
     return flow;
 }
 
@@ -25,9 +34,18 @@ void l_push_failure(lua_State *L, enum gw_failure kind, const char *message) {
     lua_setmetatable(L, -2);
 }
 
+/* A hook that raises at each instruction from now on: no pcall can hold that. */
+static void give_up(lua_State *L, lua_Debug *at) {
+    (void)at;
+    lua_sethook(L, give_up, LUA_MASKCOUNT, 1);
+    luaL_error(L, "the script goes on after its request is over");
+}
+
 void l_raise_if_cancelled(lua_State *L, struct gw_flow *flow) {
     if (!gw_flow_is_cancelled(flow))
         return;
+    if (++flow->n_raised > MAX_RAISED)
+        lua_sethook(L, give_up, LUA_MASKCOUNT, 1);
     bool late = flow->cancelled == GW_FAILURE_DEADLINE;
     l_push_failure(L, flow->cancelled,
                    late ? "the request's deadline has passed" : "the request was cancelled");

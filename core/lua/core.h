@@ -25,7 +25,12 @@ void l_register_job(lua_State *L);
  * script's own, which could not be resumed when the answer is there. */
 struct gw_flow *l_current_flow(lua_State *L);
 
-/* Raises the flow's cancellation as a failure, if it is to be raised. */
+/* The same for what is going to yield: raises where a yield is not possible. Call it before
+ * anything is started, or what was started would wake a flow that never slept. */
+struct gw_flow *l_waiting_flow(lua_State *L);
+
+/* Raises the flow's cancellation as a failure, if it is to be raised. A script that goes on
+ * catching it without end is ended: see give_up() in core.c. */
 void l_raise_if_cancelled(lua_State *L, struct gw_flow *flow);
 
 /* Pushes a table with the failure metatable: kind and message. */

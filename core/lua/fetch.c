@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define META       "gateway.batch"
-#define MAX_FIELDS 64
+#define META        "gateway.batch"
+#define MAX_FIELDS  64
+#define MAX_SECONDS 86400
 
 /* A call that has a fallback ends a little before the request's deadline, so that there is time
  * left to use the fallback: a twentieth of what is left, at most this. */
@@ -237,9 +238,16 @@ static void l_add_body(lua_State *L, int options, struct slot *slot) {
     lua_pop(L, 1);
 }
 
+/* At least 1, since 0 means that none was given. */
+static int64_t ms_of(lua_Number seconds) {
+    if (seconds >= MAX_SECONDS)
+        return (int64_t)MAX_SECONDS * 1000;
+    return seconds * 1000 < 1 ? 1 : (int64_t)(seconds * 1000);
+}
+
 static void l_read_options(lua_State *L, int options, struct slot *slot) {
     if (lua_getfield(L, options, "timeout") != LUA_TNIL)
-        slot->timeout_ms = (int64_t)(lua_tonumber(L, -1) * 1000);
+        slot->timeout_ms = ms_of(lua_tonumber(L, -1));
     slot->raw = lua_getfield(L, options, "raw") != LUA_TNIL && lua_toboolean(L, -1);
     slot->has_fallback = lua_getfield(L, options, "fallback") != LUA_TNIL;
     lua_pop(L, 3);
@@ -322,7 +330,7 @@ static int k_fetched(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int l_fetch(lua_State *L) {
-    struct gw_flow *flow = l_current_flow(L);
+    struct gw_flow *flow = l_waiting_flow(L);
     luaL_checktype(L, REQUESTS, LUA_TTABLE);
     lua_settop(L, FIRST);
     l_raise_if_cancelled(L, flow);

@@ -214,12 +214,14 @@ static void end_request(struct gw_flow *flow) {
         gw_exchange_reply_problem(exchange, 500, "internal error");
 }
 
+/* The list has the newest first, and the oldest has waited longest. */
 static void start_waiting_job(struct gw_state *state) {
+    struct gw_flow *oldest = NULL;
     for (struct gw_flow *flow = state->flows; flow; flow = flow->next)
-        if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued) {
-            gw_flow_start(flow);
-            return;
-        }
+        if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued)
+            oldest = flow;
+    if (oldest)
+        gw_flow_start(oldest);
 }
 
 static void end_job(struct gw_flow *flow) {

@@ -43,6 +43,7 @@ struct gw_flow {
 
     struct gw_wait *wait; /* NULL while it runs or is ready */
     enum gw_failure cancelled;
+    unsigned n_raised;               /* how often the cancellation was raised */
     unsigned shield;                 /* depth: cancellation does not reach it while > 0 */
     int64_t started_ms, deadline_ms; /* monotonic; deadline 0: none */
     struct event deadline_timer;     /* set at the first wait */

@@ -41,7 +41,7 @@ static int k_slept(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int l_sleep(lua_State *L) {
-    struct gw_flow *flow = l_current_flow(L);
+    struct gw_flow *flow = l_waiting_flow(L);
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= 86400, 1, "must be between 0 and 86400 seconds");
     l_raise_if_cancelled(L, flow);

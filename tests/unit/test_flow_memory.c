@@ -161,7 +161,7 @@ static int set_up(void **unused) {
     base = event_base_new();
     client = gw_client_new(base, &options);
     backends = gw_backends_new();
-    jobs = gw_jobs_new(10, 1000);
+    jobs = gw_jobs_new(10, 1000, 1000);
     peer = serve(&peer_handler);
     front = serve(&front_handler);
     load_settings();

@@ -9,13 +9,14 @@
 #include <pthread.h>
 #include <string.h>
 
-#define KEEP_MS 1000
+#define KEEP_MS   1000
+#define MAX_BYTES 10000
 
 static char first[GW_ID_SIZE], second[GW_ID_SIZE], third[GW_ID_SIZE];
 
 static void a_job_goes_from_queued_to_done(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, KEEP_MS);
+    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
     struct gw_job job;
     assert_true(gw_jobs_add(jobs, "report", 5, first));
     assert_true(gw_jobs_get(jobs, first, 5, &job));
@@ -41,7 +42,7 @@ static void a_job_goes_from_queued_to_done(void **state) {
 
 static void the_first_end_counts(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, KEEP_MS);
+    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
     struct gw_job job;
     assert_true(gw_jobs_add(jobs, "report", 5, first));
     gw_jobs_finish(jobs, first, false, GW_STR("broken"), 7);
@@ -54,25 +55,61 @@ static void the_first_end_counts(void **state) {
     gw_jobs_free(jobs);
 }
 
+static bool is_there(struct gw_jobs *jobs, const char *id, int64_t now_ms) {
+    struct gw_job job;
+    if (!gw_jobs_get(jobs, id, now_ms, &job))
+        return false;
+    gw_job_fini(&job);
+    return true;
+}
+
 static void only_finished_jobs_are_forgotten(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, KEEP_MS);
-    struct gw_job job;
+    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
+    assert_true(gw_jobs_add(jobs, "report", 0, first));
+    assert_true(gw_jobs_add(jobs, "report", 0, second));
+    gw_jobs_finish(jobs, first, true, GW_STR("1"), 10);
+    assert_true(is_there(jobs, first, 10 + KEEP_MS - 1));
+    assert_false(is_there(jobs, first, 10 + KEEP_MS));
+    assert_true(is_there(jobs, second, 100 * KEEP_MS));
+    gw_jobs_free(jobs);
+}
+
+static void the_oldest_finished_one_makes_room(void **state) {
+    (void)state;
+    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
     assert_true(gw_jobs_add(jobs, "report", 0, first));
     assert_true(gw_jobs_add(jobs, "report", 0, second));
     assert_false(gw_jobs_add(jobs, "report", 0, third));
-    gw_jobs_finish(jobs, first, true, GW_STR("1"), 10);
-    assert_false(gw_jobs_add(jobs, "report", 10 + KEEP_MS - 1, third));
-    assert_true(gw_jobs_add(jobs, "report", 10 + KEEP_MS, third));
-    assert_false(gw_jobs_get(jobs, first, 10 + KEEP_MS, &job));
-    assert_true(gw_jobs_get(jobs, second, 100 * KEEP_MS, &job));
+    gw_jobs_finish(jobs, second, true, GW_STR("1"), 10);
+    gw_jobs_finish(jobs, first, true, GW_STR("1"), 11);
+    assert_true(gw_jobs_add(jobs, "report", 12, third));
+    assert_true(is_there(jobs, first, 12));
+    assert_false(is_there(jobs, second, 12));
+    gw_jobs_free(jobs);
+}
+
+static void results_take_so_much_and_no_more(void **state) {
+    (void)state;
+    struct gw_jobs *jobs = gw_jobs_new(9, 3, KEEP_MS);
+    struct gw_job job;
+    assert_true(gw_jobs_add(jobs, "report", 0, first));
+    assert_true(gw_jobs_add(jobs, "report", 0, second));
+    gw_jobs_finish(jobs, first, true, GW_STR("12"), 10);
+    gw_jobs_finish(jobs, second, true, GW_STR("34"), 11);
+    assert_false(is_there(jobs, first, 11));
+    assert_true(is_there(jobs, second, 11));
+    assert_true(gw_jobs_add(jobs, "report", 12, third));
+    gw_jobs_finish(jobs, third, true, GW_STR("5678"), 12);
+    assert_true(gw_jobs_get(jobs, third, 12, &job));
+    assert_string_equal(gw_job_status_name(job.status), "failed");
     gw_job_fini(&job);
     gw_jobs_free(jobs);
 }
 
 static void an_unknown_id_changes_nothing(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(1, KEEP_MS);
+    struct gw_jobs *jobs = gw_jobs_new(1, MAX_BYTES, KEEP_MS);
     struct gw_job job;
     gw_jobs_progress(jobs, "nobody", 1);
     gw_jobs_finish(jobs, "nobody", true, GW_STR("1"), 1);
@@ -103,7 +140,7 @@ static void *work(void *user) {
 static void workers_share_the_list(void **state) {
     (void)state;
     pthread_t threads[THREADS];
-    struct gw_jobs *jobs = gw_jobs_new(THREADS * ROUNDS, ROUNDS);
+    struct gw_jobs *jobs = gw_jobs_new(THREADS * ROUNDS, MAX_BYTES, ROUNDS);
     struct gw_job job;
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, work, jobs), 0);
@@ -123,6 +160,8 @@ int main(void) {
         cmocka_unit_test(a_job_goes_from_queued_to_done),
         cmocka_unit_test(the_first_end_counts),
         cmocka_unit_test(only_finished_jobs_are_forgotten),
+        cmocka_unit_test(the_oldest_finished_one_makes_room),
+        cmocka_unit_test(results_take_so_much_and_no_more),
         cmocka_unit_test(an_unknown_id_changes_nothing),
         cmocka_unit_test(workers_share_the_list),
     };
