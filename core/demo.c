@@ -1,6 +1,6 @@
 #include "demo.h"
 
-#include "base/buf.h"
+#include "base/settings.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,25 +17,79 @@ static pid_t processes[N_PROCESSES];
 
 /* --- flags --- */
 
-/* The value of "--name=value" or "--name value" in argv, or of the variable, or the default. */
-static const char *find_flag(int argc, char **argv, const char *flag, const char *variable,
-                             const char *otherwise) {
-    size_t n = strlen(flag);
+#define MAX_FLAGS 128
+
+struct demo {
+    struct gw_settings settings; /* the gateway's */
+    const char *scripts_dir;
+    const char *ports[N_PROCESSES];
+    char gateway_port[8];
+    char *flags[MAX_FLAGS]; /* the gateway's, without ours */
+    int n_flags;
+};
+
+static const char *env_or(const char *variable, const char *otherwise) {
     const char *value = getenv(variable);
-    if (!value || !*value)
-        value = otherwise;
+    return value && *value ? value : otherwise;
+}
+
+/* The value of "--name=value" or of "--name value", which takes up the next one. NULL: another
+ * flag. */
+static const char *value_of(const char *name, int argc, char **argv, int *i) {
+    size_t n = strlen(name);
+    if (strncmp(argv[*i], name, n) != 0)
+        return NULL;
+    if (argv[*i][n] == '=')
+        return argv[*i] + n + 1;
+    return argv[*i][n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static void sort_flags(struct demo *demo, int argc, char **argv) {
+    const char *value;
     for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], flag, n) == 0 && argv[i][n] == '=')
-            value = argv[i] + n + 1;
-        else if (strcmp(argv[i], flag) == 0 && i + 1 < argc)
-            value = argv[i + 1];
+        if ((value = value_of("--inventory-port", argc, argv, &i)))
+            demo->ports[INVENTORY] = value;
+        else if ((value = value_of("--pricing-port", argc, argv, &i)))
+            demo->ports[PRICING] = value;
+        else if (demo->n_flags < MAX_FLAGS)
+            demo->flags[demo->n_flags++] = argv[i];
     }
-    return value;
 }
 
 static bool is_port(const char *text) {
     uint64_t port;
     return gw_str_to_u64(gw_str_from(text), 65535, &port) && port > 0;
+}
+
+static bool check_ports(const struct demo *demo) {
+    for (int i = 0; i < N_PROCESSES; i++) {
+        if (!is_port(demo->ports[i])) {
+            fprintf(stderr, "moongate: demo: \"%s\" is not a port from 1 to 65535\n",
+                    demo->ports[i]);
+            return false;
+        }
+        for (int k = 0; k < i; k++)
+            if (strcmp(demo->ports[i], demo->ports[k]) == 0) {
+                fprintf(stderr, "moongate: demo: port %s is given twice\n", demo->ports[i]);
+                return false;
+            }
+    }
+    return true;
+}
+
+static bool read_flags(struct demo *demo, int argc, char **argv, const char *scripts_dir) {
+    struct gw_buf error = {0};
+    demo->ports[INVENTORY] = env_or("INVENTORY_PORT", "8001");
+    demo->ports[PRICING] = env_or("PRICING_PORT", "8002");
+    sort_flags(demo, argc, argv);
+    bool ok = gw_settings_load(&demo->settings, demo->n_flags, demo->flags, &error);
+    if (!ok)
+        fprintf(stderr, "moongate: %.*s\n", GW_STR_ARG(gw_buf_str(&error)));
+    gw_buf_fini(&error);
+    snprintf(demo->gateway_port, sizeof demo->gateway_port, "%u", (unsigned)demo->settings.port);
+    demo->ports[GATEWAY] = demo->gateway_port;
+    demo->scripts_dir = demo->settings.scripts_dir ? demo->settings.scripts_dir : scripts_dir;
+    return ok && check_ports(demo);
 }
 
 /* --- processes --- */
@@ -62,22 +116,12 @@ static pid_t spawn_backend(const char *scripts_dir, const char *name, const char
     return spawn(argv);
 }
 
-static bool is_own(const char *flag) {
-    return strncmp(flag, "--inventory-port", 16) == 0 || strncmp(flag, "--pricing-port", 14) == 0;
-}
-
-/* The gateway's flags: ours first, so that the user's come later and win. */
-static pid_t spawn_gateway(int argc, char **argv, const char *scripts_dir) {
-    char *flags[128] = {"moongate",          "serve",           "--scripts-dir",
-                        (char *)scripts_dir, "--drain-seconds", "0"};
-    int n = 6;
-    for (int i = 0; i < argc && n < 127; i++) {
-        if (is_own(argv[i]))
-            i += strchr(argv[i], '=') ? 0 : 1;
-        else
-            flags[n++] = argv[i];
-    }
-    return spawn(flags);
+/* Ours first, so that the user's come later and win. */
+static pid_t spawn_gateway(const struct demo *demo) {
+    char *argv[MAX_FLAGS + 8] = {
+        "moongate", "serve", "--scripts-dir", (char *)demo->scripts_dir, "--drain-seconds", "0"};
+    memcpy(argv + 6, demo->flags, (size_t)demo->n_flags * sizeof *argv);
+    return spawn(argv);
 }
 
 static void set_url(const char *variable, const char *port) {
@@ -121,21 +165,17 @@ static int wait_for_all(void) {
 }
 
 int gw_demo_run(int argc, char **argv, const char *scripts_dir) {
-    const char *port = find_flag(argc, argv, "--port", "PORT", "8000");
-    const char *inventory = find_flag(argc, argv, "--inventory-port", "INVENTORY_PORT", "8001");
-    const char *pricing = find_flag(argc, argv, "--pricing-port", "PRICING_PORT", "8002");
-    if (!is_port(port) || !is_port(inventory) || !is_port(pricing)) {
-        fprintf(stderr, "moongate: demo: a port is a number from 1 to 65535\n");
-        return 2;
-    }
-    set_url("INVENTORY_SERVICE_URL", inventory);
-    set_url("PRICING_SERVICE_URL", pricing);
+    struct demo demo = {0};
     struct sigaction action = {.sa_handler = on_signal};
+    if (!read_flags(&demo, argc, argv, scripts_dir))
+        return 2;
+    set_url("INVENTORY_SERVICE_URL", demo.ports[INVENTORY]);
+    set_url("PRICING_SERVICE_URL", demo.ports[PRICING]);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    processes[INVENTORY] = spawn_backend(scripts_dir, "inventory", inventory);
-    processes[PRICING] = spawn_backend(scripts_dir, "pricing", pricing);
-    processes[GATEWAY] = spawn_gateway(argc, argv, scripts_dir);
-    print_hints(port);
+    processes[INVENTORY] = spawn_backend(demo.scripts_dir, "inventory", demo.ports[INVENTORY]);
+    processes[PRICING] = spawn_backend(demo.scripts_dir, "pricing", demo.ports[PRICING]);
+    processes[GATEWAY] = spawn_gateway(&demo);
+    print_hints(demo.ports[GATEWAY]);
     return wait_for_all();
 }

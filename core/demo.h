@@ -4,7 +4,8 @@
 #define GW_DEMO_H
 
 /* `argv` holds the flags after "demo": --inventory-port and --pricing-port are its own, the others
- * are the gateway's. Returns the exit code. */
+ * are the gateway's; without SCRIPTS_DIR among them, `scripts_dir` is used. Returns the exit code:
+ * 2, with one line, for a bad flag. */
 int gw_demo_run(int argc, char **argv, const char *scripts_dir);
 
 #endif

@@ -67,11 +67,6 @@ static bool load_settings(struct gw_settings *settings, int argc, char **argv) {
     return ok;
 }
 
-static int run_demo(int argc, char **argv) {
-    const char *given = getenv("SCRIPTS_DIR");
-    return gw_demo_run(argc, argv, given && *given ? given : default_scripts_dir());
-}
-
 int main(int argc, char **argv) {
     if (argc < 2)
         return usage(stderr, 2);
@@ -84,7 +79,7 @@ int main(int argc, char **argv) {
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0)
         return usage(stdout, 0);
     if (strcmp(command, "demo") == 0)
-        return run_demo(argc, argv);
+        return gw_demo_run(argc, argv, default_scripts_dir());
     bool serve = strcmp(command, "serve") == 0, routes = strcmp(command, "routes") == 0;
     if (!serve && !routes && strcmp(command, "check") != 0) {
         fprintf(stderr, "moongate: no command '%s'; `moongate help` lists them\n", command);

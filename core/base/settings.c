@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, MODE, URL };
+enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, MODE, URL, ORIGINS };
 
 struct setting {
     const char *name;
@@ -43,7 +43,7 @@ static const struct setting table[] = {
      "failures in a row that open a breaker"},
     {"CIRCUIT_BREAKER_TIMEOUT", SECONDS, AT(breaker_timeout_ms), 1, 86400, "60",
      "how long a breaker stays open before it lets trials in"},
-    {"CORS_ALLOW_ORIGINS", TEXT, AT(cors_allow_origins), 0, 0, "",
+    {"CORS_ALLOW_ORIGINS", ORIGINS, AT(cors_allow_origins), 0, 0, "",
      "origins, comma separated, or *; empty: no CORS"},
     {"SCRIPT_ENV", TEXT, AT(script_env), 0, 0, "",
      "further variables that gateway.env() may read, comma separated"},
@@ -109,6 +109,27 @@ static bool is_url(const char *text) {
     return *host && *host != '/' && !strpbrk(text, " \t\r\n?#");
 }
 
+/* An origin is a URL without a path, as browsers send it (RFC 6454, 6.2). */
+static bool is_origin(struct gw_str item) {
+    char text[256];
+    if (item.len >= sizeof text)
+        return false;
+    memcpy(text, item.data, item.len);
+    text[item.len] = '\0';
+    return is_url(text) && !strchr(strstr(text, "//") + 2, '/');
+}
+
+/* "*" alone, or origins. */
+static bool is_origins(const char *text) {
+    struct gw_str rest = gw_str_from(text), item;
+    if (gw_str_equal(gw_str_trim(rest), GW_STR("*")))
+        return true;
+    while (gw_str_split(rest, ',', &item, &rest))
+        if (!is_origin(gw_str_trim(item)))
+            return false;
+    return true;
+}
+
 static bool read_value(struct gw_settings *s, const struct setting *setting, const char *text) {
     switch (setting->kind) {
     case COUNT:
@@ -121,11 +142,12 @@ static bool read_value(struct gw_settings *s, const struct setting *setting, con
     case MODE:
         return read_mode(s, setting, text);
     case URL:
+    case ORIGINS:
     case TEXT:
         break;
     }
     *(const char **)field(s, setting) = text;
-    return setting->kind == TEXT || is_url(text);
+    return setting->kind == TEXT || (setting->kind == URL ? is_url(text) : is_origins(text));
 }
 
 static void explain(const struct setting *setting, const char *text, struct gw_buf *error) {
@@ -134,6 +156,8 @@ static void explain(const struct setting *setting, const char *text, struct gw_b
         gw_buf_printf(error, "one of: %s", setting->help);
     else if (setting->kind == URL)
         gw_buf_printf(error, "an http:// or https:// URL");
+    else if (setting->kind == ORIGINS)
+        gw_buf_printf(error, "* or origins like https://shop.example, comma separated");
     else
         gw_buf_printf(error, "a number%s from %" PRId64 " to %" PRId64,
                       setting->kind == SECONDS ? " of seconds" : "", setting->min, setting->max);

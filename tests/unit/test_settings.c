@@ -90,6 +90,16 @@ static void a_bad_value_is_named(void **state) {
     assert_non_null(strstr(message, "SERVICE_TIMEOUT"));
 }
 
+static void origins_are_checked(void **state) {
+    (void)state;
+    static const char *const good[] = {"*", "", "https://a.example", "http://a:8080, https://b"};
+    static const char *const bad[] = {"a.example", "http://a/", "*,http://a", "http://a,,", "foo bar"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(LOAD("--cors-allow-origins", (char *)good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(LOAD("--cors-allow-origins", (char *)bad[i]));
+}
+
 static void an_unknown_flag_is_named(void **state) {
     (void)state;
     assert_false(LOAD("--prot", "1"));
@@ -124,6 +134,7 @@ int main(void) {
         cmocka_unit_test(a_flag_overrides_the_environment),
         cmocka_unit_test(seconds_may_have_a_fraction),
         cmocka_unit_test(a_bad_value_is_named),
+        cmocka_unit_test(origins_are_checked),
         cmocka_unit_test(an_unknown_flag_is_named),
         cmocka_unit_test(scripts_read_settings_and_what_is_listed),
     };
