@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 
 #define BUF_META   "gateway.buf"
-#define MAX_RAISED 1000 /* a loop that ends by itself has ended by then */
+#define MAX_RAISED 10000 /* a loop that ends by itself has ended by then */
 
 struct gw_flow *l_current_flow(lua_State *L) {
     struct gw_flow *flow = gw_state_of(L)->current;

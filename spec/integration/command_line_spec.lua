@@ -288,10 +288,19 @@ describe("moongate", function()
       await_end_of(children)
     end)
 
-    it("refuses a port that is none", function()
-      local code, _, err = run { "demo", "--inventory-port", "x" }
-      assert.equal(2, code)
-      assert_one_line(err)
-    end)
+    for _, flags in ipairs {
+      "--inventory-port x", "--port 8001", "--pricing-port 70000", "--bogus 1", "--workers abc",
+    } do
+      it("refuses " .. flags .. " before anything starts", function()
+        local arguments = { "demo" }
+        for word in flags:gmatch "%S+" do
+          arguments[#arguments + 1] = word
+        end
+        local code, out, err = run(arguments)
+        assert.equal(2, code)
+        assert.equal("", out)
+        assert_one_line(err)
+      end)
+    end
   end)
 end)

@@ -58,6 +58,39 @@ gateway.route("GET /stubborn", { deadline = 0.3 }, function()
   gateway.log.info("stubborn", { caught = caught })
   return gateway.call(itself:get "/").status
 end)
+gateway.route("GET /for-ever", { deadline = 0.2 }, function()
+  while true do pcall(gateway.sleep, 0.05) end
+end)
+local function wait() return gateway.call(itself:get "/").body end
+local WAITS <const> = {
+  gsub = function() return (("a b"):gsub("%w", wait)) end,
+  sort = function() table.sort({ 3, 1, 2 }, function(a, b) wait() return a < b end) end,
+  handler = function() return select(2, xpcall(error, function() gateway.sleep(0.1) end)) end,
+  sleep = function() return (("a"):gsub("a", function() gateway.sleep(0.01) end)) end,
+  map = function() return (("a"):gsub("a", function() gateway.map({ 1 }, wait) end)) end,
+}
+gateway.route("GET /waits/:where", function(req)
+  local ok <const>, reason <const> = pcall(WAITS[req.params.where])
+  return 200, { ok = ok, reason = tostring(reason), after = wait() }
+end)
+gateway.route("POST /accept", function() return 200, {} end)
+gateway.route("POST /saga/:id", function(req)
+  local saga <close> = gateway.saga("order", req.params.id)
+  local note <const> = { n = 1 }
+  saga:step(itself:post("/accept", { json = note }), itself:post("/accept", { json = note }))
+  note.n = 2
+  saga:step(itself:post("/accept", { json = note }), itself:post("/accept", { json = note }))
+  gateway.fail(409, "no such thing: " .. req.params.id)
+end)
+gateway.route("GET /log-it", function(req)
+  gateway.log.info("seen", { agent = req.headers["user-agent"], fn = print, nan = 0 / 0 })
+  return 200, "logged"
+end)
+gateway.route("GET /changed-failure", function()
+  local failure <const> = select(2, pcall(gateway.fail, 400, "x"))
+  failure.detail, failure.members = nil, 5
+  error(failure)
+end)
 gateway.route("GET /yield", function() coroutine.yield "out" return 200 end)
 gateway.route("GET /own-coroutine", function()
   local ok <const>, reason <const> = coroutine.wrap(function()
@@ -249,5 +282,54 @@ describe("scripts that misbehave", function()
     local connection = production:begin("GET", "/drop")
     assert.is_true(connection:is_closed())
     connection:close()
+  end)
+
+  describe("by waiting where nothing can wait", function()
+    for _, where in ipairs { "gsub", "sort", "sleep", "map" } do
+      it("are told so: " .. where, function()
+        local response = production:get("/waits/" .. where)
+        assert.equal(200, response.status)
+        assert.is_false(response.json.ok)
+        assert.is_truthy(response.json.reason:find("this cannot wait here", 1, true))
+        assert.equal("home", response.json.after)
+      end)
+    end
+
+    it("are stopped in an error handler, too", function()
+      local response = production:get "/waits/handler"
+      assert.equal(200, response.status)
+      assert.equal("home", response.json.after)
+    end)
+
+    it("are ended when they go on for ever after their deadline", function()
+      assert.equal(500, production:get("/for-ever").status)
+    end)
+  end)
+
+  describe("by what they say", function()
+    it("undo a saga whatever its id and reason are", function()
+      local response = production:request("POST", "/saga/%FF")
+      assert.equal(409, response.status)
+      assert.equal(2, #response.json.undone)
+      assert.equal(2, response.json.undone[1].body.n)
+      assert.equal(1, response.json.undone[2].body.n)
+    end)
+
+    it("log what can be logged of it", function()
+      local response = production:get("/log-it", { headers = { "User-Agent: caf\xe9" } })
+      assert.equal("logged", response.body)
+      local id = response.headers["x-correlation-id"]
+      for _, line in ipairs(production:log()) do
+        if line.correlation_id == id and line.message == "seen" then
+          assert.equal("caf?", line.fields.agent)
+        end
+      end
+    end)
+
+    it("answer 500 for a failure that they spoilt", function()
+      local response = production:get "/changed-failure"
+      assert.equal(500, response.status)
+      assert.equal("application/problem+json", response.headers["content-type"])
+    end)
   end)
 end)

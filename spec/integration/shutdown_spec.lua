@@ -41,6 +41,7 @@ describe("shutting down", function()
     local response = gateway:get("/ready")
     assert.equal(503, response.status)
     assert.same({ status = "not ready", reason = "shutting down" }, response.json)
+    assert.equal("close", response.headers.connection) -- come back by a new one
     assert.equal(200, gateway:get("/").status)
     assert.equal(200, gateway:get("/health").status)
     has_ended(gateway)

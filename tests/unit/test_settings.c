@@ -93,7 +93,8 @@ static void a_bad_value_is_named(void **state) {
 static void origins_are_checked(void **state) {
     (void)state;
     static const char *const good[] = {"*", "", "https://a.example", "http://a:8080, https://b"};
-    static const char *const bad[] = {"a.example", "http://a/", "*,http://a", "http://a,,", "foo bar"};
+    static const char *const bad[] = {"a.example", "http://a/", "*,http://a", "http://a,,",
+                                      "foo bar"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(LOAD("--cors-allow-origins", (char *)good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

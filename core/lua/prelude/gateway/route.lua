@@ -153,16 +153,27 @@ function route.drop()
   error(DROPPED)
 end
 
+-- The answer to what was raised. A script may have changed the failure so that it can no longer be
+-- told: then that is the bug.
+local function answer_to(raised)
+  local ok <const>, status <const>, body <const>, headers <const> =
+    xpcall(problem.answer, bug.explain, raised)
+  if ok then return status, body, headers end
+  return problem.answer(status)
+end
+
 -- What fn returned, or the answer to what it raised. A drop is left to run().
 local function settle(ok, status, body, headers)
   if ok or status == DROPPED then return status, body, headers end
-  return problem.answer(status)
+  return answer_to(status)
 end
 
 -- An answer that cannot be said, nan or a bad header, is a bug of the script.
 local function reply(status, body, headers)
   local ok <const>, raised <const> = xpcall(core.reply, bug.explain, status, body, headers)
-  if not ok then core.reply(problem.answer(raised)) end
+  if not ok and not pcall(core.reply, answer_to(raised)) then
+    core.reply(problem.answer(bug.of "the problem cannot be said"))
+  end
 end
 
 -- The core's entry. It raises nothing but want of memory, which the core answers.

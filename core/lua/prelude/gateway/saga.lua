@@ -10,6 +10,7 @@
 local core <const> = require "gateway.core"
 local backend <const> = require "gateway.backend"
 local failure <const> = require "gateway.failure"
+local json <const> = require "gateway.json"
 local flow <const> = require "gateway.flow"
 local log <const> = require "gateway.log"
 
@@ -63,6 +64,31 @@ local function describe(undo, reason)
   }
 end
 
+local function copy(given)
+  local copied <const> = {}
+  for name, value in next, given do
+    copied[name] = value
+  end
+  return copied
+end
+
+-- The undo as it is now: the script may change the tables it was made of before it is needed. An
+-- undo that cannot be sent is found here, before its step is.
+local function snapshot(undo)
+  local given <const> = undo.options
+  if not given then return undo end
+  local options <const> = copy(given)
+  if given.json ~= nil then options.json = json.decode(json.encode(given.json)) end
+  if given.headers then options.headers = copy(given.headers) end
+  return setmetatable({
+    handle = undo.handle,
+    backend = undo.backend,
+    method = undo.method,
+    path = undo.path,
+    options = options,
+  }, backend.Request)
+end
+
 local function note(list, entry)
   local context <const> = core.context()
   context[list] = context[list] or {}
@@ -89,7 +115,10 @@ local function undo_all(self)
   local first
   for i = #self.undos, 1, -1 do
     local ok <const>, raised <const> = pcall(undo_one, self, self.undos[i])
-    if not ok then first = first or raised end
+    if not ok then
+      first = first or raised
+      log.write("error", "an undo failed", { saga = self.kind, error = tostring(raised) })
+    end
   end
   return first
 end
@@ -135,6 +164,11 @@ function methods:step(act, undo)
   if getmetatable(act) ~= backend.Request then error("saga:step wants a request", 2) end
   if undo ~= nil and getmetatable(undo) ~= backend.Request then
     error("saga:step wants a request as the undo", 2)
+  end
+  if undo then
+    local ok <const>, taken <const> = pcall(snapshot, undo)
+    if not ok then error("saga:step: the undo cannot be sent: " .. tostring(taken), 2) end
+    undo = taken
   end
   table.insert(self.undos, undo)
   local result <const> = flow.try(act)
