@@ -316,7 +316,7 @@ describe("scripts that misbehave", function()
     end)
 
     it("log what can be logged of it", function()
-      local response = production:get("/log-it", { headers = { "User-Agent: caf\xe9" } })
+      local response = production:get("/log-it", "User-Agent: caf\xe9")
       assert.equal("logged", response.body)
       local id = response.headers["x-correlation-id"]
       for _, line in ipairs(production:log()) do
