@@ -25,7 +25,8 @@ PRELUDE  := $(sort $(filter-out %/types.lua,$(shell find core/lua/prelude -name 
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/core/lua/prelude.gen.o
 LIBRARY  := $(filter-out $(BUILD)/core/main.o,$(OBJECTS))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-THREADED := test_breaker test_backend test_jobs
+THREADED := test_breaker_histories test_retry_budget test_bulkhead test_balancer test_backend \
+    test_backends test_jobs
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .DEFAULT_GOAL := all
@@ -64,6 +65,10 @@ spec: build/spec/gateway_json.so
 integration:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined build/asan/moongate
 	$(Q)MOONGATE=build/asan/moongate busted --lua=/usr/bin/lua5.4 --run integration $(if $(REPORT),-o $(REPORT))
+
+## simulate: what an outage does to a backend's load, in virtual time; draws docs/resilience.svg
+simulate: $(BUILD)/simulate
+	$(Q)$< docs/resilience.svg
 
 ## fuzz: every fuzz target for FUZZ_SECONDS each (60), or FUZZ=name for one
 fuzz: $(FUZZERS:%=build/fuzz/%)
@@ -118,6 +123,12 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(Q)echo "  LD   $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# The simulation is made of policy alone: no loop, no wires, no Lua.
+SIMULATION := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulate/*.c))
+$(BUILD)/simulate: $(SIMULATION) $(filter $(BUILD)/core/policy/% $(BUILD)/core/base/%,$(LIBRARY))
+	$(Q)echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 run-units: $(if $(UNIT),$(UNIT:%=$(BUILD)/unit/%),$(UNITS))
 	$(Q)status=0; for unit in $^; do $$unit || status=1; done; exit $$status
 
@@ -139,8 +150,8 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) build/core/lua/prelude.gen.c
 deps-build deps-test deps-bench: deps-%:
 	$(Q).ci/deps $*
 
--include $(OBJECTS:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
+-include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit tsan spec integration fuzz bench fmt install clean help run-units \
-    deps-build deps-test deps-bench
+.PHONY: all run test lint unit tsan spec integration simulate fuzz bench fmt install clean help \
+    run-units deps-build deps-test deps-bench
 .SECONDARY:

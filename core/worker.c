@@ -12,14 +12,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define DRAIN_LOOK_MS 20  /* how often a draining worker looks whether it is done */
-#define CLIENT_CLOSED 499 /* in the log only: nginx's number for a client that did not wait */
+#define DRAIN_LOOK_MS   20  /* how often a draining worker looks whether it is done */
+#define CLIENT_CLOSED   499 /* in the log only: nginx's number for a client that did not wait */
+#define MAX_PATIENCE_MS (86400 * 1000)
 
 struct gw_worker {
     struct gw_worker_shared *shared;
     unsigned index;
     struct event_base *base;
     struct gw_client *client;
+    struct gw_caller *caller; /* of backends, by `client` */
     struct gw_server *server;
     pthread_t thread;
     atomic_bool is_to_drain; /* else to leave: what a wake-up means */
@@ -93,13 +95,54 @@ static void reply_not_allowed(struct gw_exchange *exchange, struct gw_str allow)
     gw_exchange_reply(exchange, &reply);
 }
 
+/* Those that ask whether the gateway is alive are told, however much there is to do. */
+static bool is_exempt(const struct gw_message *message) {
+    struct gw_str path = gw_message_path(message);
+    return gw_str_equal(path, GW_STR("/health")) || gw_str_equal(path, GW_STR("/ready"));
+}
+
+static void shed(struct gw_exchange *exchange) {
+    struct gw_reply reply = {0};
+    gw_exchange_make_problem(exchange, &reply, 503, "too many requests are in work");
+    gw_buf_append_str(&reply.fields, GW_STR("retry-after: 1\r\n"));
+    gw_exchange_reply(exchange, &reply);
+}
+
+/* How long the caller will wait, if it says so, else 0. False if what it says makes no sense: to
+ * answer as if it had said nothing is not what it wanted. */
+static bool read_patience(const struct gw_message *message, int64_t *out_ms) {
+    struct gw_str text;
+    uint64_t ms = 0;
+    bool given = gw_message_find(message, GW_STR("x-request-timeout-ms"), &text);
+    bool ok = !given || (gw_str_to_u64(text, MAX_PATIENCE_MS, &ms) && ms > 0);
+    *out_ms = (int64_t)ms;
+    return ok;
+}
+
+/* From here on the flow is the exchange's: whatever is replied, it hears of it. */
+static void take_request(struct gw_worker *worker, struct gw_exchange *exchange,
+                         struct gw_flow *flow) {
+    const struct gw_message *message = gw_exchange_message(exchange);
+    int64_t patience_ms;
+    int64_t max = worker->shared->settings->max_in_flight;
+    int64_t n = gw_flow_count(flow, &worker->shared->in_flight);
+    gw_exchange_set_user(exchange, flow);
+    gw_exchange_set_max_body(exchange, gw_flow_route(flow)->max_body);
+    if (max && n > max && !is_exempt(message))
+        shed(exchange);
+    else if (!read_patience(message, &patience_ms))
+        gw_exchange_reply_problem(exchange, 400,
+                                  "X-Request-Timeout-Ms must be a whole number from 1 to 86400000");
+    else if (patience_ms)
+        gw_flow_lower_deadline(flow, patience_ms);
+}
+
 static void route_request(struct gw_worker *worker, struct gw_exchange *exchange,
                           struct gw_buf *allow) {
     struct gw_flow *flow;
     switch (gw_flow_open(live_state(worker), exchange, &flow, allow)) {
     case GW_ROUTE_FOUND:
-        gw_exchange_set_user(exchange, flow);
-        gw_exchange_set_max_body(exchange, gw_flow_route(flow)->max_body);
+        take_request(worker, exchange, flow);
         break;
     case GW_ROUTE_NOT_FOUND:
         gw_exchange_reply_problem(exchange, 404, "no route for this path");
@@ -196,6 +239,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     worker->index = index;
     worker->base = event_base_new();
     worker->client = gw_client_new(worker->base, &options);
+    worker->caller = gw_caller_new(worker->base, worker->client);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->wake_event =
         event_new(worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
@@ -207,7 +251,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
 struct gw_host gw_worker_host(struct gw_worker *worker) {
     return (struct gw_host){
         .base = worker->base,
-        .client = worker->client,
+        .caller = worker->caller,
         .backends = worker->shared->backends,
         .jobs = worker->shared->jobs,
         .settings = worker->shared->settings,
@@ -269,6 +313,7 @@ void gw_worker_close(struct gw_worker *worker) {
 void gw_worker_free(struct gw_worker *worker) {
     if (!worker)
         return;
+    gw_caller_free(worker->caller);
     gw_client_free(worker->client);
     event_free(worker->drain_event);
     event_free(worker->wake_event);

@@ -14,6 +14,7 @@ struct gw_worker_shared {
     struct gw_backends *backends;
     struct gw_jobs *jobs;
     const struct gw_generation *_Atomic generation; /* the live one */
+    _Atomic int64_t in_flight;                      /* requests in work; MAX_IN_FLIGHT */
     _Atomic unsigned n_connections;                 /* of all workers */
     bool (*ready)(void *user, const char **reason);
     void *user;

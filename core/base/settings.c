@@ -54,6 +54,8 @@ static const struct setting table[] = {
      "else 413; a route's max_body overrides it"},
     {"MAX_CONNECTIONS", COUNT, AT(max_connections), 1, 1000000, "10000",
      "client connections at once, over all workers"},
+    {"MAX_IN_FLIGHT", COUNT, AT(max_in_flight), 0, 1000000, "10000",
+     "requests in work at once, over all workers, else 503; 0: no limit"},
     {"IDLE_SECONDS", SECONDS, AT(idle_ms), 1, 3600, "60", "between requests on a connection"},
     {"HEADER_SECONDS", SECONDS, AT(head_ms), 1, 3600, "10", "to send a header section, else 408"},
     {"BODY_IDLE_SECONDS", SECONDS, AT(body_idle_ms), 1, 3600, "30",

@@ -28,6 +28,7 @@ struct gw_settings {
     const char *cors_allow_origins;
     const char *script_env; /* names, comma separated, that gateway.env() may also read */
     int64_t max_request_line, max_head, max_fields, max_body, max_connections;
+    int64_t max_in_flight; /* 0: no limit */
     int64_t idle_ms, head_ms, body_idle_ms, write_stalled_ms;
     int64_t connect_timeout_ms, backend_connections, backend_idle_connections, max_response;
 };

@@ -1,25 +1,15 @@
+/* A call from its start to its end: a place, attempts, pauses, the hedge, the one result. */
 #include "engine/backend_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/server.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdlib.h>
 
-#define LONG_ENOUGH_US 1000000 /* for a backend to answer, whatever is left of a deadline */
+#define REFUSED_FOR_MS 1000 /* what a caller is told when there is no place even in line */
 
-struct gw_backend_call {
-    struct gw_backend *backend;
-    gw_backend_done_fn done;
-    void *user;
-    struct gw_call *sent;            /* NULL: answered here */
-    struct gw_breaker_permit permit; /* if sent */
-    bool deadline_first;             /* the deadline comes before the timeout */
-    struct event soon;               /* if answered here: delivers `result` */
-    struct gw_backend_result result;
-};
+static void on_timer(evutil_socket_t fd, short what, void *user);
 
 const char *gw_failure_name(enum gw_failure failure) {
     static const char *const names[] = {
@@ -39,168 +29,272 @@ const char *gw_failure_name(enum gw_failure failure) {
     return names[failure];
 }
 
-const char *gw_backend_name(const struct gw_backend *backend) {
-    return backend->name;
-}
-
-enum gw_breaker_state gw_backend_state(struct gw_backend *backend) {
-    return gw_breaker_state(backend->breaker, gw_clock_ms());
-}
-
 /* --- The end of a call --- */
 
-static void deliver(struct gw_backend_call *call) {
-    call->done(call->user, &call->result);
+static void set_timer(struct gw_backend_call *call, int64_t ms) {
+    struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    event_add(&call->timer, &after);
+}
+
+static void release(struct gw_backend_call *call) {
+    event_del(&call->timer);
+    gw_line_give_place_back(call);
     gw_buf_fini(&call->result.fields);
     gw_buf_fini(&call->result.body);
     free(call);
 }
 
-static void on_soon(evutil_socket_t fd, short what, void *user) {
-    (void)fd, (void)what;
-    deliver(user);
+/* `done` may start the next call, which is to find the place free. */
+static void deliver(struct gw_backend_call *call) {
+    gw_line_give_place_back(call);
+    call->result.duration_us = gw_clock_us() - call->started_us;
+    call->done(call->user, &call->result);
+    release(call);
 }
 
-static void answer(struct gw_backend_call *call, struct event_base *base, enum gw_failure failure,
-                   const char *error) {
+void gw_backend_answer(struct gw_backend_call *call, enum gw_failure failure, const char *error) {
+    call->phase = GW_BACKEND_ANSWERED;
     call->result.failure = failure;
     call->result.error = error;
-    evtimer_assign(&call->soon, base, on_soon, call);
-    event_active(&call->soon, EV_TIMEOUT, 1);
-}
-
-/* Redirects are not followed, so what was asked for has not happened. 304 is what a conditional
- * request hopes for. */
-static bool is_success(unsigned status) {
-    return status < 300 || status == 304;
-}
-
-static enum gw_failure failure_of(const struct gw_backend_call *call,
-                                  const struct gw_call_response *response) {
-    switch (response->outcome) {
-    case GW_CALL_OK:
-        return is_success(response->status) ? GW_FAILURE_NONE : GW_FAILURE_STATUS;
-    case GW_CALL_CONNECT:
-        return GW_FAILURE_CONNECT;
-    case GW_CALL_DNS:
-        return GW_FAILURE_DNS;
-    case GW_CALL_TLS:
-        return GW_FAILURE_TLS;
-    case GW_CALL_TIMEOUT:
-        return call->deadline_first ? GW_FAILURE_DEADLINE : GW_FAILURE_TIMEOUT;
-    case GW_CALL_TOO_LARGE:
-        return GW_FAILURE_TOO_LARGE;
-    case GW_CALL_INVALID:
-        return GW_FAILURE_REFUSED;
-    case GW_CALL_BROKEN:
-        break;
-    }
-    return GW_FAILURE_DECODE;
-}
-
-static const char *error_of(const struct gw_backend_result *result, const char *error) {
-    switch (result->failure) {
-    case GW_FAILURE_STATUS:
-        return gw_status_text(result->status);
-    case GW_FAILURE_DEADLINE:
-        return "the request's deadline came first";
-    default:
-        return error;
-    }
-}
-
-/* What a call says of its backend's health. One that the caller cut short says nothing, but a
- * deadline that a backend let pass for so long is the backend's fault: else a route whose deadline
- * is below the timeout would never open the breaker of a backend that hangs. */
-static enum gw_breaker_report report_of(const struct gw_backend_result *result) {
-    switch (result->failure) {
-    case GW_FAILURE_NONE:
-        return GW_BREAKER_SUCCESS;
-    case GW_FAILURE_STATUS:
-        return result->status < 500 ? GW_BREAKER_SUCCESS : GW_BREAKER_FAILURE;
-    case GW_FAILURE_DEADLINE:
-        return result->duration_us < LONG_ENOUGH_US ? GW_BREAKER_IGNORED : GW_BREAKER_FAILURE;
-    case GW_FAILURE_REFUSED:
-    case GW_FAILURE_CANCELLED:
-        return GW_BREAKER_IGNORED;
-    default:
-        return GW_BREAKER_FAILURE;
-    }
-}
-
-static void report(struct gw_backend_call *call, enum gw_breaker_report what) {
-    struct gw_backend *backend = call->backend;
-    if (what == GW_BREAKER_FAILURE)
-        atomic_store(&backend->last_error, call->result.error);
-    gw_breaker_report(backend->breaker, call->permit, what, gw_clock_ms());
-}
-
-static void on_response(void *user, struct gw_call_response *response) {
-    struct gw_backend_call *call = user;
-    struct gw_backend_result *result = &call->result;
-    result->failure = failure_of(call, response);
-    result->status = response->status;
-    result->attempts = 1;
-    result->error = error_of(result, response->error);
-    result->duration_us = response->duration_us;
-    gw_buf_move(&result->fields, &response->fields);
-    gw_buf_move(&result->body, &response->body);
-    report(call, report_of(result));
-    deliver(call);
-}
-
-/* --- Its beginning --- */
-
-static void forward(struct gw_backend_call *call, struct gw_client *client,
-                    const struct gw_backend_request *request, int64_t left_ms) {
-    const struct gw_target *target = atomic_load(&call->backend->target);
-    int64_t timeout_ms = request->timeout_ms ? request->timeout_ms : target->timeout_ms;
-    call->deadline_first = left_ms < timeout_ms;
-    struct gw_buf url = {0};
-    gw_buf_append_str(&url, gw_str_from(target->url));
-    gw_buf_append_str(&url, request->path);
-    gw_buf_append_char(&url, '\0');
-    struct gw_call_request sent = {
-        .method = request->method,
-        .url = url.data,
-        .fields = request->fields,
-        .n_fields = request->n_fields,
-        .body = request->body,
-        .has_body = request->has_body,
-        .connect_timeout_ms = target->connect_timeout_ms,
-        .timeout_ms = call->deadline_first ? left_ms : timeout_ms,
-        .max_response = target->max_response,
-    };
-    call->sent = gw_client_start(client, &sent, on_response, call);
-    gw_buf_fini(&url);
-}
-
-struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_client *client,
-                                         struct event_base *base,
-                                         const struct gw_backend_request *request,
-                                         gw_backend_done_fn done, void *user) {
-    struct gw_backend_call *call = gw_calloc(1, sizeof *call);
-    call->backend = backend;
-    call->done = done;
-    call->user = user;
-    int64_t now_ms = gw_clock_ms();
-    int64_t left_ms = request->deadline_ms ? request->deadline_ms - now_ms : INT64_MAX;
-    if (left_ms <= 0)
-        answer(call, base, GW_FAILURE_DEADLINE, "the request's deadline has passed");
-    else if (!gw_breaker_admit(backend->breaker, now_ms, &call->permit,
-                               &call->result.retry_after_ms))
-        answer(call, base, GW_FAILURE_OPEN, "the circuit breaker is open");
-    else
-        forward(call, client, request, left_ms);
-    return call;
+    event_active(&call->timer, EV_TIMEOUT, 1);
 }
 
 void gw_backend_cancel(struct gw_backend_call *call) {
-    if (call->sent) {
-        gw_call_cancel(call->sent);
-        report(call, GW_BREAKER_IGNORED);
-    } else {
-        event_del(&call->soon);
+    if (call->phase == GW_BACKEND_IN_LINE)
+        gw_line_leave(call);
+    gw_attempt_cancel(&call->attempts[0]);
+    gw_attempt_cancel(&call->attempts[1]);
+    release(call);
+}
+
+unsigned gw_backend_attempts(const struct gw_backend_call *call) {
+    return call->result.attempts;
+}
+
+/* --- After an attempt --- */
+
+const char *gw_backend_error(enum gw_failure failure, const struct gw_call_response *response) {
+    switch (failure) {
+    case GW_FAILURE_STATUS:
+        return gw_status_text(response->status);
+    case GW_FAILURE_DEADLINE:
+        return "the request's deadline came first";
+    default:
+        return response->error;
     }
-    free(call);
+}
+
+static void take_result(struct gw_backend_call *call, enum gw_failure failure,
+                        struct gw_call_response *response) {
+    struct gw_backend_result *result = &call->result;
+    gw_buf_fini(&result->fields); /* of an attempt before */
+    gw_buf_fini(&result->body);
+    result->failure = failure;
+    result->status = response->status;
+    result->error = gw_backend_error(failure, response);
+    gw_buf_move(&result->fields, &response->fields);
+    gw_buf_move(&result->body, &response->body);
+}
+
+/* Retry-After of a response in milliseconds, or -1. */
+static int64_t retry_after_of(const struct gw_backend_result *result) {
+    struct gw_str lines = gw_buf_str(&result->fields), line, name, value;
+    while (gw_str_split(lines, '\n', &line, &lines)) {
+        if (!gw_str_split(line, ':', &name, &value) ||
+            !gw_str_equal_nocase(name, GW_STR("retry-after")))
+            continue;
+        if (value.len && value.data[value.len - 1] == '\r')
+            value.len--;
+        return gw_retry_after_ms(gw_str_trim(value), gw_clock_wall_ms());
+    }
+    return -1;
+}
+
+static enum gw_retry_cause cause_of(enum gw_failure failure) {
+    switch (failure) {
+    case GW_FAILURE_CONNECT:
+    case GW_FAILURE_DNS:
+    case GW_FAILURE_TLS:
+        return GW_RETRY_NEVER_LEFT;
+    case GW_FAILURE_TIMEOUT:
+        return GW_RETRY_TIMEOUT;
+    case GW_FAILURE_STATUS:
+        return GW_RETRY_STATUS;
+    default:
+        return GW_RETRY_OTHER;
+    }
+}
+
+static bool lets_calls_in(struct gw_backend *backend) {
+    enum gw_breaker_state state = gw_backend_state(backend);
+    return state != GW_BREAKER_OPEN && state != GW_BREAKER_FORCED_OPEN;
+}
+
+/* Through a breaker that has just opened nothing is sent: that need not be waited for. */
+static bool may_retry(struct gw_backend_call *call, int64_t now_ms, int64_t *pause_ms) {
+    struct gw_retry_options options = call->target->retry;
+    if (call->request.attempts)
+        options.attempts = call->request.attempts;
+    struct gw_retry_question question = {
+        .idempotent = call->idempotent,
+        .cause = cause_of(call->result.failure),
+        .status = call->result.status,
+        .attempts = call->result.attempts,
+        .now_ms = now_ms,
+        .deadline_ms = call->until_ms,
+        .retry_after_ms = retry_after_of(&call->result),
+        .random = gw_caller_random(call->caller),
+    };
+    return gw_retry_decide(&options, &question, pause_ms) == GW_RETRY_YES &&
+           lets_calls_in(call->backend) && gw_retry_budget_withdraw(call->backend->budget, now_ms);
+}
+
+static void pause_or_deliver(struct gw_backend_call *call) {
+    int64_t pause_ms;
+    event_del(&call->timer);
+    if (!may_retry(call, gw_clock_ms(), &pause_ms)) {
+        deliver(call);
+        return;
+    }
+    call->phase = GW_BACKEND_PAUSING;
+    set_timer(call, pause_ms);
+}
+
+static bool is_listed(const struct gw_retry_options *options, unsigned status) {
+    for (unsigned i = 0; i < options->n_statuses; i++)
+        if (options->statuses[i] == status)
+            return true;
+    return false;
+}
+
+/* What another attempt would not better: a success, and what the request itself is to blame for. */
+static bool is_answer(const struct gw_backend_call *call, enum gw_failure failure,
+                      unsigned status) {
+    return failure == GW_FAILURE_NONE || (failure == GW_FAILURE_STATUS && status < 500 &&
+                                          !is_listed(&call->target->retry, status));
+}
+
+/* The call's own time has passed, by this attempt's timer if not yet by the clock. */
+static bool is_over(const struct gw_attempt *attempt, enum gw_failure failure) {
+    return attempt->ends_call && (failure == GW_FAILURE_TIMEOUT || failure == GW_FAILURE_DEADLINE);
+}
+
+/* Of two attempts the first answer wins, and a failure waits for the other one. */
+void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failure,
+                              struct gw_call_response *response) {
+    struct gw_backend_call *call = attempt->call;
+    struct gw_attempt *other = &call->attempts[attempt == &call->attempts[0]];
+    bool answered = is_answer(call, failure, response->status) || is_over(attempt, failure);
+    take_result(call, failure, response);
+    if (!answered && other->sent)
+        return;
+    gw_attempt_cancel(other);
+    if (answered)
+        deliver(call);
+    else
+        pause_or_deliver(call);
+}
+
+/* --- Attempts --- */
+
+static void await(struct gw_backend_call *call) {
+    int64_t hedge_ms = call->request.hedge_ms;
+    call->phase = GW_BACKEND_IN_FLIGHT;
+    if (hedge_ms && call->idempotent && !call->is_hedged)
+        set_timer(call, hedge_ms);
+}
+
+void gw_backend_begin(struct gw_backend_call *call) {
+    int64_t now_ms = gw_clock_ms();
+    gw_retry_budget_deposit(call->backend->budget, now_ms);
+    if (gw_attempt_start(&call->attempts[0], now_ms, &call->result.retry_after_ms))
+        await(call);
+    else
+        gw_backend_answer(call, GW_FAILURE_OPEN, "the circuit breaker is open");
+}
+
+/* A retry into an open breaker is none: what the last attempt got is the result. */
+static void retry(struct gw_backend_call *call) {
+    int64_t ignored;
+    if (gw_attempt_start(&call->attempts[0], gw_clock_ms(), &ignored))
+        await(call);
+    else
+        deliver(call);
+}
+
+static void hedge(struct gw_backend_call *call) {
+    int64_t now_ms = gw_clock_ms(), ignored;
+    call->is_hedged = true;
+    if (gw_retry_budget_withdraw(call->backend->budget, now_ms))
+        gw_attempt_start(&call->attempts[1], now_ms, &ignored);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gw_backend_call *call = user;
+    switch (call->phase) {
+    case GW_BACKEND_IN_FLIGHT:
+        hedge(call);
+        break;
+    case GW_BACKEND_PAUSING:
+        retry(call);
+        break;
+    case GW_BACKEND_IN_LINE: /* has no timer of its own */
+    case GW_BACKEND_ANSWERED:
+        deliver(call);
+        break;
+    }
+}
+
+/* --- The beginning of a call --- */
+
+static bool is_idempotent(const struct gw_backend_request *request) {
+    return request->repeat == GW_REPEAT_BY_METHOD ? gw_retry_is_idempotent(request->method)
+                                                  : request->repeat == GW_REPEAT_ALLOWED;
+}
+
+static void set_limit(struct gw_backend_call *call, int64_t now_ms) {
+    const struct gw_backend_request *request = &call->request;
+    int64_t timeout = request->timeout_ms ? request->timeout_ms : call->target->timeout_ms;
+    call->until_ms = now_ms + timeout;
+    call->deadline_first = request->deadline_ms && request->deadline_ms < call->until_ms;
+    if (call->deadline_first)
+        call->until_ms = request->deadline_ms;
+}
+
+static struct gw_backend_call *call_new(struct gw_backend *backend, struct gw_caller *caller,
+                                        const struct gw_backend_request *request) {
+    struct gw_backend_call *call = gw_calloc(1, sizeof *call);
+    call->backend = backend;
+    call->target = atomic_load(&backend->target);
+    call->caller = caller;
+    call->request = *request;
+    call->idempotent = is_idempotent(request);
+    call->started_us = gw_clock_us();
+    call->attempts[0].call = call->attempts[1].call = call;
+    evtimer_assign(&call->timer, caller->base, on_timer, call);
+    set_limit(call, call->started_us / 1000);
+    return call;
+}
+
+static void refuse(struct gw_backend_call *call) {
+    call->result.retry_after_ms = REFUSED_FOR_MS;
+    gw_backend_answer(call, GW_FAILURE_REFUSED, "too many calls of it are in work");
+}
+
+struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_caller *caller,
+                                         const struct gw_backend_request *request,
+                                         gw_backend_done_fn done, void *user) {
+    struct gw_backend_call *call = call_new(backend, caller, request);
+    call->done = done;
+    call->user = user;
+    if (call->target->health.path)
+        gw_health_watch(caller, backend);
+    if (call->until_ms <= call->started_us / 1000)
+        gw_backend_answer(call, GW_FAILURE_DEADLINE, "the request's deadline has passed");
+    else if (gw_line_has_place(call))
+        gw_backend_begin(call);
+    else if (!gw_line_join(call))
+        refuse(call);
+    return call;
 }

@@ -1,14 +1,21 @@
-/* A backend by name, and one call to it: breaker, then client, then the outcome told in the words
- * an operator knows. Retries come between breaker and client later; the caller never sees them.
+/* A backend by name, and one call to it: a place among the backend's calls, its breaker, then
+ * attempts at its hosts until one is answered; the outcome is told in the words an operator knows.
+ * The caller sees one call and one result, however many attempts it took.
  *
- * struct gw_backends is the process's list. It and each backend's breaker outlive the generations
- * that name them; registering the same name again gives the same backend with the new options,
- * which calls started from then on use. */
+ * struct gw_backends is the process's list. It and what each backend keeps of its past (breakers,
+ * retry budget, calls in flight, the health of its hosts) are shared by all workers and outlive the
+ * generations that name them; registering the same name again gives the same backend with the new
+ * options, which calls started from then on use. */
 #ifndef GW_ENGINE_BACKEND_H
 #define GW_ENGINE_BACKEND_H
 
 #include "http/client.h"
 #include "policy/breaker.h"
+#include "policy/retry.h"
+#include "policy/retry_budget.h"
+
+#define GW_BACKEND_MAX_HOSTS  64 /* as the balancer's */
+#define GW_BACKEND_MAX_FIELDS 64 /* of a request */
 
 /* `error.kind` in a script, in this order. */
 enum gw_failure {
@@ -27,18 +34,35 @@ enum gw_failure {
 };
 const char *gw_failure_name(enum gw_failure failure); /* "connect", ...; "none" for NONE */
 
+/* --- The list --- */
+
+struct gw_health_check {
+    const char *path; /* asked of each host with GET; NULL: hosts are not checked */
+    int64_t interval_ms;
+    unsigned healthy, unhealthy; /* answers in a row to come back, and to go out */
+};
+
+/* Everything is copied. */
 struct gw_backend_options {
-    const char
-        *url; /* base, e.g. "http://inventory:8001"; a slash at its end is left out; copied */
+    /* Bases, e.g. "http://inventory:8001"; a slash at the end is left out. All are equal. */
+    const char *urls[GW_BACKEND_MAX_HOSTS];
+    unsigned n_urls;
     int64_t connect_timeout_ms;
-    int64_t timeout_ms;
+    int64_t timeout_ms;                /* of a call: waiting, attempts and pauses together */
+    int64_t try_timeout_ms;            /* of an attempt; 0: as long as the call has */
     uint64_t max_response;             /* bytes */
-    struct gw_breaker_options breaker; /* a lease is made to outlast the timeout */
+    struct gw_breaker_options breaker; /* a lease is made to outlast an attempt */
+    bool breaker_per_host;             /* each host has another one of the same options */
+    bool count_429;                    /* as a failure, for the breakers */
+    struct gw_retry_options retry;
+    struct gw_retry_budget_options budget;
+    unsigned max_concurrent; /* calls at once, over all workers; 0: no limit */
+    unsigned max_waiting;    /* further calls that wait for one of them to end */
+    struct gw_health_check health;
 };
 
 struct gw_backends;
 struct gw_backend;
-struct gw_backend_call;
 
 struct gw_backends *gw_backends_new(void);
 void gw_backends_free(struct gw_backends *backends);
@@ -47,22 +71,52 @@ void gw_backends_free(struct gw_backends *backends);
 struct gw_backend *gw_backends_define(struct gw_backends *backends, const char *name,
                                       const struct gw_backend_options *options, const char **error);
 const char *gw_backend_name(const struct gw_backend *backend);
-enum gw_breaker_state gw_backend_state(struct gw_backend *backend);
 
 /* A breaker of its own by name, for gateway.breaker(); thread-safe, lives as long as the list. */
 struct gw_breaker *gw_backends_breaker(struct gw_backends *backends, const char *name,
                                        const struct gw_breaker_options *options);
 
-/* Everything is copied by gw_backend_start(). */
+/* The backend's breaker, and what an operator may do to it; thread-safe. */
+enum gw_breaker_state gw_backend_state(struct gw_backend *backend);
+void gw_backend_force_open(struct gw_backend *backend);
+void gw_backend_close(struct gw_backend *backend);
+void gw_backend_reset(struct gw_backend *backend);
+void gw_backend_disable(struct gw_backend *backend);
+
+/* --- A worker's side --- */
+
+/* Where a worker's calls start: its loop and its client, and the calls that wait for a place. Used
+ * by its thread only, and freed before its client; its calls have ended or been cancelled then. */
+struct gw_caller;
+
+struct gw_caller *gw_caller_new(struct event_base *base, struct gw_client *client);
+void gw_caller_free(struct gw_caller *caller);
+
+/* --- A call --- */
+
+struct gw_backend_call;
+
+enum gw_repeat {
+    GW_REPEAT_BY_METHOD, /* what RFC 9110, 9.2.2 says of it */
+    GW_REPEAT_ALLOWED,
+    GW_REPEAT_FORBIDDEN,
+};
+
+/* What the slices point to stays the caller's and must live until the call has ended. */
 struct gw_backend_request {
     const char *method;
-    struct gw_str path;          /* from "/", already encoded, with its query */
-    const struct gw_str *fields; /* "name: value" lines; x-correlation-id is among them */
-    unsigned n_fields;
+    struct gw_str path;   /* from "/", already encoded, with its query */
+    struct gw_str fields; /* lines "name: value", each ended by a line feed; x-correlation-id is
+                             among them, at most GW_BACKEND_MAX_FIELDS - 1 in all */
     struct gw_str body;
     bool has_body;
-    int64_t timeout_ms;  /* 0: the backend's */
-    int64_t deadline_ms; /* of the request it serves, monotonic; 0: none */
+    enum gw_repeat repeat;    /* whether it may be sent twice */
+    unsigned attempts;        /* 0: the backend's */
+    int64_t timeout_ms;       /* 0: the backend's */
+    int64_t try_timeout_ms;   /* 0: the backend's */
+    int64_t hedge_ms;         /* without an answer for so long: a second attempt; 0: never */
+    int64_t deadline_ms;      /* of the request it serves, monotonic; 0: none */
+    bool deadline_is_callers; /* who may ask for less than any backend needs */
 };
 
 struct gw_backend_result {
@@ -71,18 +125,18 @@ struct gw_backend_result {
     unsigned attempts;
     struct gw_buf fields, body; /* as in gw_call_response; may be moved out */
     const char *error;          /* for people, static text */
-    int64_t retry_after_ms;     /* for GW_FAILURE_OPEN, else 0 */
-    int64_t duration_us;
+    int64_t retry_after_ms;     /* for GW_FAILURE_OPEN and a full line, else 0 */
+    int64_t duration_us;        /* of the whole call */
 };
 
 typedef void (*gw_backend_done_fn)(void *user, struct gw_backend_result *result);
 
 /* `done` is called exactly once, from the loop and never from within the start, unless the call is
- * cancelled. A call must have ended or been cancelled before its client is freed. */
-struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_client *client,
-                                         struct event_base *base,
+ * cancelled. */
+struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_caller *caller,
                                          const struct gw_backend_request *request,
                                          gw_backend_done_fn done, void *user);
-void gw_backend_cancel(struct gw_backend_call *call); /* `done` is not called */
+unsigned gw_backend_attempts(const struct gw_backend_call *call); /* so far */
+void gw_backend_cancel(struct gw_backend_call *call);             /* `done` is not called */
 
 #endif

@@ -1,28 +1,174 @@
-/* Between backends.c, the list, and backend.c, the calls. Not for others. */
+/* What the files of core/engine share of a backend and its calls. backends.c is the list, target.c
+ * a backend's options, hosts.c and health_check.c its hosts; caller.c is a worker's side, backend.c
+ * a call from start to end, waiting.c the line before it and attempt.c one try. Not for others. */
 #ifndef GW_ENGINE_BACKEND_INTERNAL_H
 #define GW_ENGINE_BACKEND_INTERNAL_H
 
 #include "engine/backend.h"
+#include "policy/balancer.h"
+#include "policy/bulkhead.h"
+#include "policy/health.h"
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
+
+/* --- What all workers share --- */
+
+/* One address of a backend. What is known of it outlives the options that name it. */
+struct gw_backend_host {
+    struct gw_backend_host *next; /* of the backend */
+    struct gw_backend *backend;
+    char *url;                  /* owned; without a slash at its end */
+    struct gw_breaker *breaker; /* owned; asked only with breaker_per_host */
+    pthread_mutex_t mutex;      /* guards `health`; taken by health checks only */
+    struct gw_health health;
+    atomic_bool is_out; /* by its health checks */
+};
 
 /* What calls need of a backend's options. Never changed and never freed before the backend: a call
- * may begin while another thread defines the backend anew. */
+ * may begin while another thread defines the backend anew, and ends with those it began with. */
 struct gw_target {
     struct gw_target *next; /* of the backend's list */
-    char *url;              /* owned; without a slash at its end */
-    int64_t connect_timeout_ms;
-    int64_t timeout_ms;
+    char *key;              /* owned: the options as text; equal texts are one target */
+    int64_t connect_timeout_ms, timeout_ms, try_timeout_ms;
     uint64_t max_response;
+    bool breaker_per_host, count_429;
+    unsigned max_concurrent;
+    struct gw_retry_options retry;
+    struct gw_health_check health; /* path owned */
+    struct gw_balancer *balancer;  /* owned; of `hosts`, by index */
+    unsigned n_hosts;
+    struct gw_backend_host *hosts[]; /* the backend's */
 };
 
 struct gw_backend {
-    struct gw_backend *next;    /* of the list */
-    char *name;                 /* owned */
-    struct gw_breaker *breaker; /* owned */
-    struct gw_target *targets;  /* owned: each there has been; guarded by the list's mutex */
+    struct gw_backend *next;        /* of the list */
+    char *name;                     /* owned */
+    struct gw_breaker *breaker;     /* owned */
+    struct gw_retry_budget *budget; /* owned */
+    struct gw_bulkhead bulkhead;
+    struct gw_backend_host *hosts;      /* owned: each there has been, as the targets */
+    struct gw_target *targets;          /* owned; both lists are guarded by the list's mutex */
     _Atomic(struct gw_target *) target; /* the one for new calls */
     _Atomic(const char *) last_error;   /* static text: what the last failure was */
+    _Atomic(int64_t) next_check_ms;     /* whoever moves it on checks the hosts' health */
 };
+
+/* target.c: why such options cannot be, or NULL; the target for them; and the end of all. */
+const char *gw_target_fault(const struct gw_backend_options *options);
+struct gw_target *gw_target_for(struct gw_backend *backend,
+                                const struct gw_backend_options *options,
+                                const struct gw_breaker_options *breaker);
+void gw_target_free_all(struct gw_backend *backend);
+
+/* hosts.c: the backend's host of that url, new or not. */
+struct gw_backend_host *gw_backend_host(struct gw_backend *backend, struct gw_str url);
+void gw_backend_configure_host(struct gw_backend_host *host,
+                               const struct gw_breaker_options *breaker,
+                               const struct gw_health_check *health);
+void gw_backend_free_hosts(struct gw_backend *backend);
+
+/* backends.c: one line for each change of a breaker; `host` is NULL for the backend's own. */
+void gw_backend_log_change(const struct gw_backend *backend, const char *host,
+                           const struct gw_breaker_change *change);
+
+/* --- One worker's --- */
+
+TAILQ_HEAD(gw_backend_calls, gw_backend_call);
+
+/* The calls of one worker that wait for a place at one backend, first come, first served. */
+struct gw_line {
+    struct gw_line *next; /* of the caller */
+    struct gw_backend *backend;
+    struct gw_backend_calls calls;
+    struct event timer; /* while there are any: looks for a place that another worker freed */
+};
+
+struct gw_caller {
+    struct event_base *base;
+    struct gw_client *client;
+    struct gw_line *lines;       /* owned; by backend, made when first needed */
+    struct gw_checker *checkers; /* owned; likewise */
+    struct gw_buf url;           /* of the attempt that is being started; kept for its memory */
+    uint64_t random;             /* state of gw_caller_random() */
+};
+
+uint64_t gw_caller_random(struct gw_caller *caller);
+
+/* --- A call --- */
+
+/* One request on its way to one host. Embedded in its call. */
+struct gw_attempt {
+    struct gw_backend_call *call;
+    struct gw_call *sent; /* NULL: not in flight */
+    struct gw_breaker_permit permit;
+    unsigned host; /* index of the target's */
+    struct gw_breaker_permit host_permit;
+    bool has_host_permit;
+    bool ends_call; /* when its time is over, so is the call's */
+    bool cut_short; /* has less than half of the time that it should have */
+};
+
+enum gw_backend_phase {
+    GW_BACKEND_IN_LINE,   /* waits for a place */
+    GW_BACKEND_IN_FLIGHT, /* one attempt is in flight, or two */
+    GW_BACKEND_PAUSING,   /* before the next attempt; `result` is that of the last one */
+    GW_BACKEND_ANSWERED,  /* `result` is delivered in this turn of the loop */
+};
+
+struct gw_backend_call {
+    struct gw_backend *backend;
+    const struct gw_target *target; /* as the call began */
+    struct gw_caller *caller;
+    struct gw_backend_request request;
+    gw_backend_done_fn done;
+    void *user;
+    enum gw_backend_phase phase;
+    bool idempotent;
+    bool has_place;      /* in the bulkhead */
+    bool deadline_first; /* `until_ms` is the request's deadline, not the call's timeout */
+    bool is_hedged;
+    int64_t started_us, until_ms;
+    uint64_t tried;                       /* hosts, by bit */
+    TAILQ_ENTRY(gw_backend_call) waiting; /* in the line */
+    struct gw_attempt attempts[2];        /* the second is the hedge */
+    struct event timer; /* in flight: to the hedge; in the pause: to its end; then: to deliver */
+    struct gw_backend_result result;
+};
+
+/* backend.c */
+void gw_backend_begin(struct gw_backend_call *call); /* it has its place */
+void gw_backend_answer(struct gw_backend_call *call, enum gw_failure failure, const char *error);
+const char *gw_backend_error(enum gw_failure failure, const struct gw_call_response *response);
+
+/* What an attempt got; it may take the buffers of `response`. The last that it does. */
+void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failure,
+                              struct gw_call_response *response);
+
+/* attempt.c: false if the breaker lets nothing through, with the time until it may. */
+bool gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms, int64_t *retry_after_ms);
+void gw_attempt_cancel(struct gw_attempt *attempt); /* if it is in flight */
+
+/* hosts.c: chooses the attempt's host, and lets it go. */
+void gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms);
+
+/* Whether hosts have breakers of their own and another host than the attempt's is well. */
+bool gw_hosts_has_another(const struct gw_attempt *attempt, int64_t now_ms);
+void gw_hosts_release(struct gw_attempt *attempt, enum gw_breaker_report report,
+                      int64_t duration_ms, int64_t now_ms);
+
+/* waiting.c: true if the call stands in line; else its line is full. */
+bool gw_line_join(struct gw_backend_call *call);
+void gw_line_leave(struct gw_backend_call *call);
+bool gw_line_has_place(struct gw_backend_call *call);       /* takes it */
+void gw_line_give_place_back(struct gw_backend_call *call); /* if it has one */
+void gw_line_free_all(struct gw_caller *caller);
+
+/* health_check.c: from the first call on, where the target asks for it. */
+void gw_health_watch(struct gw_caller *caller, struct gw_backend *backend);
+void gw_health_forget_all(struct gw_caller *caller);
 
 #endif

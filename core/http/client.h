@@ -53,6 +53,7 @@ struct gw_call_request {
     unsigned n_fields;
     struct gw_str body;
     bool has_body;
+    bool forbids_repeat;        /* though its method is idempotent: see above */
     int64_t connect_timeout_ms; /* with the name's lookup and TLS: GW_CALL_CONNECT or GW_CALL_DNS */
     int64_t timeout_ms;         /* of the whole call, also while it waits for a connection */
     uint64_t max_response;      /* bytes of the body */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "http/grammar.h"
+#include "policy/retry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +27,12 @@ static bool expects_body(const char *method) {
            strcmp(method, "PATCH") == 0;
 }
 
-static bool is_idempotent(const char *method) {
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-           strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0 ||
-           strcmp(method, "OPTIONS") == 0;
-}
-
 static bool begin(struct gw_outgoing *outgoing, const struct gw_call_request *request) {
     const char *method = request->method;
     gw_buf_clear(&outgoing->text);
     outgoing->sends_body = request->has_body || expects_body(method);
     outgoing->is_head = strcmp(method, "HEAD") == 0;
-    outgoing->is_idempotent = is_idempotent(method);
+    outgoing->is_idempotent = gw_retry_is_idempotent(method) && !request->forbids_repeat;
     return gw_str_is_token(gw_str_from(method));
 }
 

@@ -10,11 +10,13 @@
 struct permit {
     struct gw_breaker *breaker; /* NULL once it is reported */
     struct gw_breaker_permit permit;
+    int64_t since_ms; /* of the guarded call */
 };
 
 static void report(struct permit *permit, enum gw_breaker_report what) {
+    int64_t now_ms = gw_clock_ms();
     if (permit->breaker)
-        gw_breaker_report(permit->breaker, permit->permit, what, gw_clock_ms());
+        gw_breaker_report(permit->breaker, permit->permit, what, now_ms - permit->since_ms, now_ms);
     permit->breaker = NULL;
 }
 
@@ -36,7 +38,8 @@ static int l_breaker_admit(lua_State *L) {
     *permit = (struct permit){0};
     luaL_setmetatable(L, META);
     int64_t retry_after_ms;
-    if (gw_breaker_admit(breaker, gw_clock_ms(), &permit->permit, &retry_after_ms)) {
+    permit->since_ms = gw_clock_ms();
+    if (gw_breaker_admit(breaker, permit->since_ms, &permit->permit, &retry_after_ms)) {
         permit->breaker = breaker;
         return 1;
     }

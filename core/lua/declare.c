@@ -1,48 +1,12 @@
 /* gateway.core, the part that exists only while the scripts load: routes, backends, breakers, jobs.
  */
 #include "lua/core.h"
+#include "lua/options.h"
 
 #include "base/alloc.h"
 
 #include <lauxlib.h>
 #include <string.h>
-
-/* --- options --- */
-
-static lua_Number l_opt_number(lua_State *L, int table, const char *key, lua_Number otherwise) {
-    lua_getfield(L, table, key);
-    int is_number;
-    lua_Number value = lua_tonumberx(L, -1, &is_number);
-    if (!is_number && !lua_isnil(L, -1))
-        luaL_error(L, "%s must be a number, got %s", key, luaL_typename(L, -1));
-    lua_pop(L, 1);
-    return is_number ? value : otherwise;
-}
-
-/* Seconds in the script, milliseconds here. */
-static int64_t l_opt_ms(lua_State *L, int table, const char *key, int64_t otherwise) {
-    lua_Number seconds = l_opt_number(L, table, key, (lua_Number)otherwise / 1000);
-    if (!(seconds > 0 && seconds <= 86400))
-        luaL_error(L, "%s must be a number of seconds between 0 and 86400", key);
-    return seconds * 1000 < 1 ? 1 : (int64_t)(seconds * 1000);
-}
-
-static unsigned l_opt_unsigned(lua_State *L, int table, const char *key, int64_t otherwise) {
-    lua_Number value = l_opt_number(L, table, key, (lua_Number)otherwise);
-    if (!(value >= 1 && value <= 1e9) || value != (lua_Number)(unsigned)value)
-        luaL_error(L, "%s must be a whole number from 1 to 1000000000", key);
-    return (unsigned)value;
-}
-
-static struct gw_breaker_options l_breaker_options(lua_State *L, int table) {
-    const struct gw_settings *settings = gw_state_of(L)->host.settings;
-    return (struct gw_breaker_options){
-        .threshold = l_opt_unsigned(L, table, "threshold", settings->breaker_threshold),
-        .recovery_ms = l_opt_ms(L, table, "recovery", settings->breaker_timeout_ms),
-        .trials = l_opt_unsigned(L, table, "trials", 3),
-        .lease_ms = l_opt_ms(L, table, "timeout", settings->service_timeout_ms),
-    };
-}
 
 /* --- declarations --- */
 
@@ -103,19 +67,11 @@ static int l_route(lua_State *L) {
 
 static int l_backend(lua_State *L) {
     struct gw_state *state = gw_state_of(L);
-    const struct gw_settings *settings = state->host.settings;
-    check_loading(L);
+    struct gw_backend_options options;
     const char *name = luaL_checkstring(L, 1), *error;
+    check_loading(L);
     luaL_checktype(L, 2, LUA_TTABLE);
-    lua_getfield(L, 2, "url");
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "url is missing");
-    struct gw_backend_options options = {
-        .url = lua_tostring(L, -1),
-        .connect_timeout_ms = l_opt_ms(L, 2, "connect_timeout", settings->connect_timeout_ms),
-        .timeout_ms = l_opt_ms(L, 2, "timeout", settings->service_timeout_ms),
-        .max_response = l_opt_unsigned(L, 2, "max_response", settings->max_response),
-        .breaker = l_breaker_options(L, 2),
-    };
+    l_read_backend_options(L, 2, &options);
     struct gw_backend *backend = gw_backends_define(state->host.backends, name, &options, &error);
     if (!backend) {
         lua_pushnil(L);
@@ -134,7 +90,7 @@ static int l_breaker(lua_State *L) {
     check_loading(L);
     const char *name = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
-    struct gw_breaker_options options = l_breaker_options(L, 2);
+    struct gw_breaker_options options = l_read_breaker_options(L, 2);
     size_t n = state->n_breakers + 1;
     state->breakers = gw_realloc(state->breakers, n * sizeof(struct gw_breaker *));
     state->breakers[state->n_breakers++] =

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define META        "gateway.batch"
-#define MAX_FIELDS  64
+#define MAX_FIELDS  (GW_BACKEND_MAX_FIELDS - 4) /* room for those of the gateway's own */
 #define MAX_SECONDS 86400
 
 /* A call that has a fallback ends a little before the request's deadline, so that there is time
@@ -29,8 +29,10 @@ struct slot {
     char method[16];
     struct gw_buf path, fields, body; /* fields: lines, each ended by a line feed */
     bool has_body, has_fallback, raw;
-    int64_t timeout_ms;           /* 0: the backend's */
-    struct gw_backend_call *call; /* while in flight; NULL before and after */
+    enum gw_repeat repeat;
+    unsigned attempts;                            /* 0: the backend's */
+    int64_t timeout_ms, try_timeout_ms, hedge_ms; /* likewise; no hedge */
+    struct gw_backend_call *call;                 /* while in flight; NULL before and after */
     bool done;
     unsigned order; /* of its success, from 1 */
     struct gw_backend_result result;
@@ -93,7 +95,7 @@ static void cancel_rest(struct gw_batch *batch, enum gw_failure why) {
         if (slot->done)
             continue;
         slot->result.failure = why;
-        slot->result.attempts = slot->call ? 1 : 0;
+        slot->result.attempts = slot->call ? gw_backend_attempts(slot->call) : 0;
         slot->result.error = "cancelled";
         if (slot->call)
             gw_backend_cancel(slot->call);
@@ -120,13 +122,6 @@ static int64_t deadline_of(const struct slot *slot) {
     return deadline - (reserve > RESERVE_MS ? RESERVE_MS : reserve > 0 ? reserve : 0);
 }
 
-static unsigned split_fields(struct gw_str lines, struct gw_str fields[MAX_FIELDS]) {
-    unsigned n = 0;
-    while (n < MAX_FIELDS && gw_str_split(lines, '\n', &fields[n], &lines))
-        n++;
-    return n;
-}
-
 static void advance(struct gw_batch *batch);
 
 static void on_done(void *user, struct gw_backend_result *result) {
@@ -147,19 +142,22 @@ static void on_done(void *user, struct gw_backend_result *result) {
 static void send_slot(struct slot *slot) {
     struct gw_batch *batch = slot->batch;
     const struct gw_host *host = &batch->flow->state->host;
-    struct gw_str fields[MAX_FIELDS];
     struct gw_backend_request request = {
         .method = slot->method,
         .path = gw_buf_str(&slot->path),
-        .fields = fields,
-        .n_fields = split_fields(gw_buf_str(&slot->fields), fields),
+        .fields = gw_buf_str(&slot->fields),
         .body = gw_buf_str(&slot->body),
         .has_body = slot->has_body,
+        .repeat = slot->repeat,
+        .attempts = slot->attempts,
         .timeout_ms = slot->timeout_ms,
+        .try_timeout_ms = slot->try_timeout_ms,
+        .hedge_ms = slot->hedge_ms,
         .deadline_ms = deadline_of(slot),
+        .deadline_is_callers = gw_flow_root(batch->flow)->deadline_is_callers,
     };
     batch->in_flight++;
-    slot->call = gw_backend_start(slot->backend, host->client, host->base, &request, on_done, slot);
+    slot->call = gw_backend_start(slot->backend, host->caller, &request, on_done, slot);
 }
 
 static void send_more(struct gw_batch *batch) {
@@ -179,8 +177,10 @@ static void advance(struct gw_batch *batch) {
 /* --- arguments: protected, before anything is sent --- */
 
 static bool is_reserved(struct gw_str name) {
-    static const char *const reserved[] = {"host",       "content-length", "transfer-encoding",
-                                           "connection", "expect",         "x-correlation-id"};
+    static const char *const reserved[] = {
+        "host",   "content-length",   "transfer-encoding",    "connection",
+        "expect", "x-correlation-id", "x-request-timeout-ms",
+    };
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (gw_str_equal_nocase(name, gw_str_from(reserved[i])))
             return true;
@@ -211,31 +211,36 @@ static void l_add_header(lua_State *L, struct slot *slot) {
     lua_pop(L, 1);
 }
 
-static void l_add_headers(lua_State *L, int options, struct slot *slot) {
+/* --- one option each: its name and value are on the top and stay there --- */
+
+static void l_headers(lua_State *L, struct slot *slot) {
     int n = 0;
-    if (lua_getfield(L, options, "headers") == LUA_TTABLE) {
-        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-            if (++n > MAX_FIELDS - 4) /* room for those of the gateway's own */
-                luaL_error(L, "headers: at most %d", MAX_FIELDS - 4);
-            l_add_header(L, slot);
-        }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        if (++n > MAX_FIELDS)
+            luaL_error(L, "headers: at most %d", MAX_FIELDS);
+        l_add_header(L, slot);
     }
-    lua_pop(L, 1);
 }
 
-static void l_add_body(lua_State *L, int options, struct slot *slot) {
-    if (lua_getfield(L, options, "json") != LUA_TNIL) {
-        slot->has_body = true;
-        l_json_encode(L, -1, &slot->body);
-        gw_buf_append_str(&slot->fields, GW_STR("content-type: application/json\n"));
-    } else if (lua_getfield(L, options, "body") != LUA_TNIL) {
-        slot->has_body = true;
-        gw_buf_append_str(&slot->body, l_check_str(L, -1));
-        lua_pop(L, 1);
-    } else {
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
+static void l_json(lua_State *L, struct slot *slot) {
+    slot->has_body = true;
+    l_json_encode(L, -1, &slot->body);
+    gw_buf_append_str(&slot->fields, GW_STR("content-type: application/json\n"));
+}
+
+static void l_body(lua_State *L, struct slot *slot) {
+    slot->has_body = true;
+    gw_buf_append_str(&slot->body, l_check_str(L, -1));
+}
+
+static void l_raw(lua_State *L, struct slot *slot) {
+    slot->raw = lua_toboolean(L, -1);
+}
+
+static void l_fallback(lua_State *L, struct slot *slot) {
+    (void)L;
+    slot->has_fallback = true;
 }
 
 /* At least 1, since 0 means that none was given. */
@@ -245,14 +250,48 @@ static int64_t ms_of(lua_Number seconds) {
     return seconds * 1000 < 1 ? 1 : (int64_t)(seconds * 1000);
 }
 
+static void l_timeout(lua_State *L, struct slot *slot) {
+    slot->timeout_ms = ms_of(lua_tonumber(L, -1));
+}
+
+static void l_try_timeout(lua_State *L, struct slot *slot) {
+    slot->try_timeout_ms = ms_of(lua_tonumber(L, -1));
+}
+
+static void l_hedge(lua_State *L, struct slot *slot) {
+    slot->hedge_ms = ms_of(lua_tonumber(L, -1));
+}
+
+static void l_attempts(lua_State *L, struct slot *slot) {
+    slot->attempts = (unsigned)lua_tointeger(L, -1);
+}
+
+static void l_idempotent(lua_State *L, struct slot *slot) {
+    slot->repeat = lua_toboolean(L, -1) ? GW_REPEAT_ALLOWED : GW_REPEAT_FORBIDDEN;
+}
+
+static const struct {
+    const char *name;
+    void (*read)(lua_State *L, struct slot *slot);
+} known_options[] = {
+    {"fallback", l_fallback}, {"json", l_json},
+    {"headers", l_headers},   {"body", l_body},
+    {"raw", l_raw},           {"timeout", l_timeout},
+    {"hedge", l_hedge},       {"try_timeout", l_try_timeout},
+    {"attempts", l_attempts}, {"idempotent", l_idempotent},
+};
+
+/* One walk over what there is costs less than a look-up of each that there may be. Other names are
+ * the path's. */
 static void l_read_options(lua_State *L, int options, struct slot *slot) {
-    if (lua_getfield(L, options, "timeout") != LUA_TNIL)
-        slot->timeout_ms = ms_of(lua_tonumber(L, -1));
-    slot->raw = lua_getfield(L, options, "raw") != LUA_TNIL && lua_toboolean(L, -1);
-    slot->has_fallback = lua_getfield(L, options, "fallback") != LUA_TNIL;
-    lua_pop(L, 3);
-    l_add_headers(L, options, slot);
-    l_add_body(L, options, slot);
+    for (lua_pushnil(L); lua_next(L, options); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            continue;
+        const char *name = lua_tostring(L, -2);
+        for (size_t i = 0; i < sizeof known_options / sizeof *known_options; i++)
+            if (strcmp(known_options[i].name, name) == 0)
+                known_options[i].read(L, slot);
+    }
 }
 
 static struct gw_backend *l_check_backend(lua_State *L, const struct gw_state *state, int request) {

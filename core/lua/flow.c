@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <lauxlib.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,8 @@ static void free_coroutine(struct gw_flow *flow) {
 static void clear_flow(struct gw_flow *flow) {
     if (flow->timer_set)
         event_del(&flow->deadline_timer);
+    if (flow->in_work)
+        atomic_fetch_sub_explicit(flow->in_work, 1, memory_order_relaxed);
     if (flow->context_ref != LUA_NOREF)
         luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->context_ref);
     gw_buf_fini(&flow->reply.fields);
@@ -297,6 +300,19 @@ enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *e
     return outcome;
 }
 
+int64_t gw_flow_count(struct gw_flow *flow, _Atomic int64_t *in_work) {
+    flow->in_work = in_work;
+    return atomic_fetch_add_explicit(in_work, 1, memory_order_relaxed) + 1;
+}
+
+void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms) {
+    int64_t deadline_ms = flow->started_ms + left_ms;
+    if (deadline_ms >= flow->deadline_ms)
+        return;
+    flow->deadline_ms = deadline_ms;
+    flow->deadline_is_callers = true;
+}
+
 void gw_flow_start(struct gw_flow *flow) {
     if (flow->kind == GW_FLOW_JOB) {
         flow->deadline_ms = gw_clock_ms() + JOB_LIMIT_MS;
@@ -411,31 +427,4 @@ void gw_flows_fini(struct gw_state *state) {
     }
     if (state->ready_event)
         event_free(state->ready_event);
-}
-
-/* --- the log --- */
-
-static void log_call(const struct gw_logged_call *call, bool first, struct gw_buf *line) {
-    gw_buf_append_str(line, first ? GW_STR("{\"backend\":") : GW_STR(",{\"backend\":"));
-    gw_buf_append_json(line, gw_str_from(call->backend));
-    gw_log_int(line, "attempts", call->attempts);
-    gw_log_int(line, "status", call->status);
-    if (call->failure != GW_FAILURE_NONE)
-        gw_log_str(line, "failure", gw_str_from(gw_failure_name(call->failure)));
-    gw_log_ms(line, "duration_ms", call->duration_us);
-    gw_buf_append_char(line, '}');
-}
-
-void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line) {
-    gw_log_str(line, "route", gw_str_from(gw_flow_route(flow)->label));
-    if (flow->n_calls == 0)
-        return;
-    unsigned shown = flow->n_calls < GW_FLOW_MAX_LOGGED ? flow->n_calls : GW_FLOW_MAX_LOGGED;
-    gw_log_key(line, "calls");
-    gw_buf_append_char(line, '[');
-    for (unsigned i = 0; i < shown; i++)
-        log_call(&flow->calls[i], i == 0, line);
-    gw_buf_append_char(line, ']');
-    if (flow->n_calls > shown)
-        gw_log_int(line, "calls_not_shown", flow->n_calls - shown);
 }

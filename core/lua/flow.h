@@ -15,6 +15,12 @@
 enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *exchange,
                                    struct gw_flow **flow, struct gw_buf *allow);
 
+/* Counts it among those in work until it ends; returns how many there are with it. */
+int64_t gw_flow_count(struct gw_flow *flow, _Atomic int64_t *in_work);
+
+/* The caller waits so long and no longer: the deadline comes earlier, never later. */
+void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms);
+
 /* The body is in: the script runs, at the end of this turn of the loop. */
 void gw_flow_start(struct gw_flow *flow);
 

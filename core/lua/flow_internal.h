@@ -46,9 +46,11 @@ struct gw_flow {
     unsigned n_raised;               /* how often the cancellation was raised */
     unsigned shield;                 /* depth: cancellation does not reach it while > 0 */
     int64_t started_ms, deadline_ms; /* monotonic; deadline 0: none */
+    bool deadline_is_callers;        /* it was lowered */
     struct event deadline_timer;     /* set at the first wait */
     bool timer_set;
 
+    _Atomic int64_t *in_work;     /* counts it; NULL: none does */
     struct gw_exchange *exchange; /* of a request, NULL once the client has gone */
     struct gw_route_match match;
     char id[GW_ID_MAX + 1]; /* the correlation id, also once the exchange is gone */

@@ -60,6 +60,11 @@ static int l_now(lua_State *L) {
     return 1;
 }
 
+static int l_status_text(lua_State *L) {
+    lua_pushstring(L, gw_status_text((unsigned)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
 static int l_env(lua_State *L) {
     bool allowed;
     const char *name = luaL_checkstring(L, 1);
@@ -124,6 +129,7 @@ static const luaL_Reg functions[] = {
     {"correlation_id", l_correlation_id},
     {"id", l_id},
     {"now", l_now},
+    {"status_text", l_status_text},
     {"env", l_env},
     {"ready", l_ready},
     {"log", l_log},

@@ -20,8 +20,8 @@ struct gw_flow;
 
 /* What a state is given from below and above; nothing of it is owned. */
 struct gw_host {
-    struct event_base *base;  /* NULL, like client: loaded only to be checked */
-    struct gw_client *client; /* the worker's */
+    struct event_base *base;  /* NULL, like caller: loaded only to be checked */
+    struct gw_caller *caller; /* the worker's */
     struct gw_backends *backends;
     struct gw_jobs *jobs;
     const struct gw_settings *settings;

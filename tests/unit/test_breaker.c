@@ -1,56 +1,16 @@
-#include "policy/breaker.h"
-
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "breaker_fixture.h"
 
 static const struct gw_breaker_options OPTIONS = {
     .threshold = 3, .recovery_ms = 1000, .trials = 2, .lease_ms = 500};
 
-/* A breaker, its clock, and the transitions it told of. */
-struct world {
-    struct gw_breaker *breaker;
-    int64_t now;
-    unsigned n_changes;
-    enum gw_breaker_state from, to;
-};
-
-static void note_change(void *user, enum gw_breaker_state from, enum gw_breaker_state to) {
-    struct world *w = user;
-    w->n_changes++;
-    w->from = from;
-    w->to = to;
-}
-
 static int begin(void **state) {
-    struct world *w = calloc(1, sizeof *w);
-    w->breaker = gw_breaker_new(OPTIONS, note_change, w);
-    w->now = 1000000;
-    *state = w;
+    *state = world_new(OPTIONS);
     return 0;
 }
 
 static int end(void **state) {
-    struct world *w = *state;
-    gw_breaker_free(w->breaker);
-    free(w);
+    world_free(*state);
     return 0;
-}
-
-static bool admit(struct world *w, struct gw_breaker_permit *permit) {
-    int64_t retry_after;
-    return gw_breaker_admit(w->breaker, w->now, permit, &retry_after);
-}
-
-static struct gw_breaker_permit must_admit(struct world *w) {
-    struct gw_breaker_permit permit;
-    assert_true(admit(w, &permit));
-    return permit;
 }
 
 static int64_t must_refuse(struct world *w) {
@@ -60,21 +20,8 @@ static int64_t must_refuse(struct world *w) {
     return retry_after;
 }
 
-static void report(struct world *w, struct gw_breaker_permit permit, enum gw_breaker_report what) {
-    gw_breaker_report(w->breaker, permit, what, w->now);
-}
-
-static void call(struct world *w, enum gw_breaker_report what) {
-    report(w, must_admit(w), what);
-}
-
-static void assert_state(struct world *w, enum gw_breaker_state expected) {
-    assert_int_equal(gw_breaker_state(w->breaker, w->now), expected);
-}
-
 static void open_it(struct world *w) {
-    for (unsigned i = 0; i < OPTIONS.threshold; i++)
-        call(w, GW_BREAKER_FAILURE);
+    calls(w, OPTIONS.threshold, GW_BREAKER_FAILURE);
     assert_state(w, GW_BREAKER_OPEN);
 }
 
@@ -91,8 +38,9 @@ static void opens_after_failures_in_a_row(void **state) {
     call(w, GW_BREAKER_FAILURE);
     assert_state(w, GW_BREAKER_OPEN);
     assert_int_equal(w->n_changes, 1);
-    assert_int_equal(w->from, GW_BREAKER_CLOSED);
-    assert_int_equal(w->to, GW_BREAKER_OPEN);
+    assert_int_equal(w->last.from, GW_BREAKER_CLOSED);
+    assert_int_equal(w->last.to, GW_BREAKER_OPEN);
+    assert_string_equal(w->last.reason, "3 failures in a row");
 }
 
 static void open_says_when_to_come_back(void **state) {
@@ -105,7 +53,8 @@ static void open_says_when_to_come_back(void **state) {
     w->now += 1;
     assert_state(w, GW_BREAKER_HALF_OPEN);
     assert_true(must_admit(w).trial);
-    assert_int_equal(w->to, GW_BREAKER_HALF_OPEN);
+    assert_int_equal(w->last.to, GW_BREAKER_HALF_OPEN);
+    assert_string_equal(w->last.reason, "open for 1.0 s");
 }
 
 static void half_open_lets_in_so_many_trials(void **state) {
@@ -147,6 +96,7 @@ static void successes_close_it(void **state) {
     call(w, GW_BREAKER_SUCCESS);
     assert_state(w, GW_BREAKER_CLOSED);
     assert_int_equal(w->n_changes, 3);
+    assert_string_equal(w->last.reason, "2 trials succeeded");
     call(w, GW_BREAKER_FAILURE); /* counts from zero again */
     assert_state(w, GW_BREAKER_CLOSED);
 }
@@ -158,7 +108,7 @@ static void one_failed_trial_opens_it_again(void **state) {
     struct gw_breaker_permit other = must_admit(w);
     call(w, GW_BREAKER_FAILURE);
     assert_state(w, GW_BREAKER_OPEN);
-    assert_int_equal(must_refuse(w), 1000);
+    assert_string_equal(w->last.reason, "trial failed");
     report(w, other, GW_BREAKER_SUCCESS);
     assert_state(w, GW_BREAKER_OPEN);
 }
@@ -175,6 +125,23 @@ static void late_reports_change_nothing(void **state) {
     for (int i = 0; i < 10; i++)
         report(w, old, GW_BREAKER_FAILURE);
     assert_state(w, GW_BREAKER_CLOSED);
+}
+
+/* Its lease would pass for one of those of now: they end at the same time. */
+static void a_late_trial_changes_nothing(void **state) {
+    struct world *w = *state;
+    struct gw_breaker_options options = OPTIONS;
+    options.lease_ms = 5000;
+    gw_breaker_configure(w->breaker, options);
+    open_it(w);
+    w->now += 1000;
+    struct gw_breaker_permit late = must_admit(w);
+    call(w, GW_BREAKER_FAILURE);
+    gw_breaker_configure(w->breaker, OPTIONS);
+    w->now += 4500;
+    assert_int_equal(must_admit(w).lease_until_ms, late.lease_until_ms);
+    report(w, late, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_HALF_OPEN);
 }
 
 static void new_options_keep_the_state(void **state) {
@@ -197,160 +164,176 @@ static void new_options_keep_the_state(void **state) {
 
 static void options_out_of_range_are_brought_into_it(void **state) {
     (void)state;
-    struct world w = {.now = 5};
-    w.breaker = gw_breaker_new((struct gw_breaker_options){.lease_ms = 10}, note_change, &w);
-    call(&w, GW_BREAKER_FAILURE); /* a threshold of 1 */
-    assert_int_equal(w.to, GW_BREAKER_OPEN);
-    must_admit(&w);
-    must_refuse(&w); /* one trial */
-    gw_breaker_configure(w.breaker, (struct gw_breaker_options){.trials = 100000, .lease_ms = 10});
+    struct world *w = world_new((struct gw_breaker_options){.threshold = 1, .lease_ms = 10});
+    call(w, GW_BREAKER_FAILURE);
+    assert_string_equal(w->last.reason, "1 failure in a row");
+    assert_int_equal(must_refuse(w), 1); /* a recovery time of 1 ms */
+    w->now++;
+    must_admit(w);
+    must_refuse(w); /* one trial */
+    gw_breaker_configure(w->breaker, (struct gw_breaker_options){.trials = 100000, .lease_ms = 10});
     for (int i = 1; i < GW_BREAKER_MAX_TRIALS; i++)
-        must_admit(&w);
-    must_refuse(&w);
-    gw_breaker_free(w.breaker);
+        must_admit(w);
+    must_refuse(w);
+    world_free(w);
 }
 
-/* --- The properties of random histories --- */
-
-enum { HISTORIES = 300, STEPS = 400, HELD = 64 };
-
-struct history {
-    struct world *w;
-    struct gw_breaker_permit held[HELD]; /* admitted, not yet reported */
-    int n_held;
-    unsigned changes_at_admission[HELD];
-    int64_t opened_at;
-};
-
-static unsigned unexpired_trials(const struct history *h) {
-    unsigned n = 0;
-    for (int i = 0; i < h->n_held; i++)
-        n += h->held[i].trial && h->changes_at_admission[i] == h->w->n_changes &&
-             h->held[i].lease_until_ms > h->w->now;
-    return n;
-}
-
-static void step_admit(struct history *h) {
-    if (h->n_held == HELD)
-        return;
-    bool must_be_refused =
-        h->w->n_changes && h->w->to == GW_BREAKER_OPEN && h->w->now < h->opened_at + 1000;
-    struct gw_breaker_permit permit;
-    if (!admit(h->w, &permit))
-        return;
-    assert_false(must_be_refused);
-    h->held[h->n_held] = permit;
-    h->changes_at_admission[h->n_held++] = h->w->n_changes;
-    assert_true(unexpired_trials(h) <= OPTIONS.trials);
-}
-
-static void step_report(struct history *h, enum gw_breaker_report what) {
-    if (h->n_held == 0)
-        return;
-    int i = rand() % h->n_held;
-    bool stale = h->changes_at_admission[i] != h->w->n_changes;
-    unsigned changes = h->w->n_changes;
-    report(h->w, h->held[i], what);
-    if (stale)
-        assert_int_equal(h->w->n_changes, changes);
-    else if (h->w->n_changes != changes && h->w->to == GW_BREAKER_OPEN)
-        h->opened_at = h->w->now;
-    h->held[i] = h->held[--h->n_held];
-    h->changes_at_admission[i] = h->changes_at_admission[h->n_held];
-}
-
-static void step(struct history *h) {
-    switch (rand() % 4) {
-    case 0:
-        h->w->now += rand() % 300;
-        break;
-    case 1:
-        step_report(h, (enum gw_breaker_report)(rand() % 3));
-        break;
-    default:
-        step_admit(h);
-    }
-}
-
-/* Whatever happened before, a backend that answers again gets its breaker closed. */
-static void assert_closes_at_last(struct history *h) {
-    h->w->now += OPTIONS.recovery_ms + OPTIONS.lease_ms;
-    for (unsigned i = 0; i < OPTIONS.trials; i++)
-        call(h->w, GW_BREAKER_SUCCESS);
-    assert_state(h->w, GW_BREAKER_CLOSED);
-}
-
-static void holds_in_random_histories(void **state) {
+static void without_a_threshold_failures_in_a_row_open_nothing(void **state) {
     (void)state;
-    srand(20260131);
-    for (int i = 0; i < HISTORIES; i++) {
-        void *world;
-        begin(&world);
-        struct history h = {.w = world};
-        for (int j = 0; j < STEPS; j++)
-            step(&h);
-        assert_closes_at_last(&h);
-        end(&world);
+    struct world *w = world_new((struct gw_breaker_options){.recovery_ms = 1000, .trials = 1});
+    calls(w, 1000, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_CLOSED);
+    world_free(w);
+}
+
+/* --- The recovery time --- */
+
+static void fail_a_trial(struct world *w) {
+    w->now += must_refuse(w);
+    call(w, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_OPEN);
+}
+
+static void close_by_trials(struct world *w) {
+    w->now += must_refuse(w);
+    calls(w, OPTIONS.trials, GW_BREAKER_SUCCESS);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
+static void recovery_doubles_up_to_eight_times(void **state) {
+    struct world *w = *state;
+    static const int64_t expected[] = {1000, 2000, 4000, 8000, 8000, 8000};
+    open_it(w);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(must_refuse(w), expected[i]);
+        fail_a_trial(w);
     }
+    close_by_trials(w);
+    open_it(w);
+    assert_int_equal(must_refuse(w), 1000); /* as if nothing had been */
 }
 
-/* --- Several threads --- */
-
-enum { THREADS = 4, ROUNDS = 20000 };
-
-struct crowd {
-    struct gw_breaker *breaker;
-    atomic_llong now;
-    atomic_uint changes[3][3]; /* from, to */
-};
-
-static void count_change(void *user, enum gw_breaker_state from, enum gw_breaker_state to) {
-    struct crowd *crowd = user;
-    atomic_fetch_add(&crowd->changes[from][to], 1);
-}
-
-static void *visit(void *user) {
-    struct crowd *crowd = user;
-    unsigned seed = (unsigned)(uintptr_t)&seed;
-    for (int i = 0; i < ROUNDS; i++) {
-        struct gw_breaker_permit permit;
-        int64_t retry_after, now = atomic_fetch_add(&crowd->now, 1);
-        if (!gw_breaker_admit(crowd->breaker, now, &permit, &retry_after))
-            continue;
-        gw_breaker_report(crowd->breaker, permit, (enum gw_breaker_report)(rand_r(&seed) % 2), now);
-        gw_breaker_state(crowd->breaker, now);
-    }
-    return NULL;
-}
-
-/* The threads' transitions, put together, must be one walk through the states. */
-static void assert_one_walk(struct crowd *crowd) {
-    atomic_uint(*to)[3] = crowd->changes;
-    unsigned opened = to[GW_BREAKER_CLOSED][GW_BREAKER_OPEN];
-    unsigned reopened = to[GW_BREAKER_HALF_OPEN][GW_BREAKER_OPEN];
-    unsigned tried = to[GW_BREAKER_OPEN][GW_BREAKER_HALF_OPEN];
-    unsigned closed = to[GW_BREAKER_HALF_OPEN][GW_BREAKER_CLOSED];
-    enum gw_breaker_state end = gw_breaker_state(crowd->breaker, 0);
-    assert_true(opened > 1 && reopened > 1 && closed > 1);
-    assert_int_equal(opened - closed, end != GW_BREAKER_CLOSED);
-    assert_int_equal(opened + reopened - tried, end == GW_BREAKER_OPEN);
-    assert_int_equal(to[GW_BREAKER_OPEN][GW_BREAKER_CLOSED], 0);
-    assert_int_equal(to[GW_BREAKER_CLOSED][GW_BREAKER_HALF_OPEN], 0);
-}
-
-static void is_shared_by_threads(void **state) {
+static void recovery_doubles_up_to_the_maximum(void **state) {
     (void)state;
-    struct crowd crowd = {0};
-    struct gw_breaker_options options = {
-        .threshold = 3, .recovery_ms = 5, .trials = 2, .lease_ms = INT32_MAX};
-    crowd.breaker = gw_breaker_new(options, count_change, &crowd);
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, visit, &crowd), 0);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-    assert_one_walk(&crowd);
-    gw_breaker_free(crowd.breaker);
+    struct gw_breaker_options options = OPTIONS;
+    options.recovery_max_ms = 2500;
+    struct world *w = world_new(options);
+    open_it(w);
+    fail_a_trial(w);
+    assert_int_equal(must_refuse(w), 2000);
+    fail_a_trial(w);
+    assert_int_equal(must_refuse(w), 2500);
+    options.recovery_max_ms = 10; /* below the recovery time: that is the maximum then */
+    gw_breaker_configure(w->breaker, options);
+    assert_int_equal(must_refuse(w), 1000);
+    world_free(w);
+}
+
+static void an_expired_trial_is_no_success(void **state) {
+    struct world *w = *state;
+    open_it(w);
+    w->now += 1000;
+    for (int i = 0; i < 10; i++) {
+        struct gw_breaker_permit lost = must_admit(w);
+        w->now += OPTIONS.lease_ms;
+        report(w, lost, GW_BREAKER_SUCCESS);
+    }
+    assert_state(w, GW_BREAKER_HALF_OPEN);
+    calls(w, OPTIONS.trials, GW_BREAKER_SUCCESS);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
+/* --- An operator's hand --- */
+
+static void forced_open_stays_so(void **state) {
+    struct world *w = *state;
+    struct gw_breaker_permit old = must_admit(w);
+    gw_breaker_force_open(w->breaker, w->now);
+    assert_string_equal(w->last.reason, "forced by operator");
+    report(w, old, GW_BREAKER_SUCCESS);
+    w->now += 1000 * OPTIONS.recovery_ms;
+    assert_state(w, GW_BREAKER_FORCED_OPEN);
+    assert_int_equal(must_refuse(w), OPTIONS.recovery_ms);
+    gw_breaker_close(w->breaker, w->now);
+    assert_string_equal(w->last.reason, "closed by operator");
+    calls(w, OPTIONS.threshold - 1, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
+static void disabled_counts_nothing(void **state) {
+    struct world *w = *state;
+    calls(w, OPTIONS.threshold - 1, GW_BREAKER_FAILURE);
+    struct gw_breaker_permit before = must_admit(w);
+    gw_breaker_disable(w->breaker, w->now);
+    assert_string_equal(w->last.reason, "disabled by operator");
+    calls(w, 100, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_DISABLED);
+    struct gw_breaker_permit during = must_admit(w);
+    gw_breaker_reset(w->breaker, w->now);
+    assert_string_equal(w->last.reason, "reset by operator");
+    report(w, before, GW_BREAKER_FAILURE);
+    report(w, during, GW_BREAKER_FAILURE);
+    calls(w, OPTIONS.threshold - 1, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
+static void closing_what_is_closed_keeps_the_counts_and_a_reset_does_not(void **state) {
+    struct world *w = *state;
+    calls(w, OPTIONS.threshold - 1, GW_BREAKER_FAILURE);
+    gw_breaker_reset(w->breaker, w->now);
+    calls(w, OPTIONS.threshold - 1, GW_BREAKER_FAILURE);
+    gw_breaker_close(w->breaker, w->now);
+    assert_int_equal(w->n_changes, 0);
+    call(w, GW_BREAKER_FAILURE);
+    assert_state(w, GW_BREAKER_OPEN);
+}
+
+static void an_operator_ends_the_doubling(void **state) {
+    struct world *w = *state;
+    open_it(w);
+    fail_a_trial(w);
+    gw_breaker_close(w->breaker, w->now);
+    open_it(w);
+    assert_int_equal(must_refuse(w), 1000);
+}
+
+/* --- What there is to see --- */
+
+static struct gw_breaker_snapshot look(struct world *w) {
+    struct gw_breaker_snapshot snapshot;
+    gw_breaker_snapshot(w->breaker, w->now, &snapshot);
+    return snapshot;
+}
+
+static void a_snapshot_of_the_closed(void **state) {
+    struct world *w = *state;
+    struct gw_breaker_snapshot s = look(w);
+    assert_int_equal(s.state, GW_BREAKER_CLOSED);
+    assert_int_equal(s.since_ms, 0);
+    assert_string_equal(s.reason, "");
+    calls(w, 2, GW_BREAKER_FAILURE);
+    assert_int_equal(look(w).failures_in_a_row, 2);
+    assert_int_equal(look(w).next_trial_ms, 0);
+}
+
+static void a_snapshot_of_the_open_and_the_half_open(void **state) {
+    struct world *w = *state;
+    open_it(w);
+    struct gw_breaker_snapshot s = look(w);
+    assert_int_equal(s.state, GW_BREAKER_OPEN);
+    assert_int_equal(s.since_ms, w->now);
+    assert_string_equal(s.reason, "3 failures in a row");
+    assert_int_equal(s.next_trial_ms, w->now + 1000);
+    w->now += 1000;
+    assert_int_equal(look(w).state, GW_BREAKER_HALF_OPEN);
+    call(w, GW_BREAKER_SUCCESS);
+    must_admit(w);
+    s = look(w);
+    assert_int_equal(s.successes, 1);
+    assert_int_equal(s.leases, 1);
+    assert_int_equal(s.trials, OPTIONS.trials);
+    w->now += OPTIONS.lease_ms;
+    assert_int_equal(look(w).leases, 0);
 }
 
 int main(void) {
@@ -362,10 +345,20 @@ int main(void) {
         cmocka_unit_test_setup_teardown(successes_close_it, begin, end),
         cmocka_unit_test_setup_teardown(one_failed_trial_opens_it_again, begin, end),
         cmocka_unit_test_setup_teardown(late_reports_change_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_late_trial_changes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(new_options_keep_the_state, begin, end),
         cmocka_unit_test(options_out_of_range_are_brought_into_it),
-        cmocka_unit_test(holds_in_random_histories),
-        cmocka_unit_test(is_shared_by_threads),
+        cmocka_unit_test(without_a_threshold_failures_in_a_row_open_nothing),
+        cmocka_unit_test_setup_teardown(recovery_doubles_up_to_eight_times, begin, end),
+        cmocka_unit_test(recovery_doubles_up_to_the_maximum),
+        cmocka_unit_test_setup_teardown(an_expired_trial_is_no_success, begin, end),
+        cmocka_unit_test_setup_teardown(forced_open_stays_so, begin, end),
+        cmocka_unit_test_setup_teardown(disabled_counts_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(
+            closing_what_is_closed_keeps_the_counts_and_a_reset_does_not, begin, end),
+        cmocka_unit_test_setup_teardown(an_operator_ends_the_doubling, begin, end),
+        cmocka_unit_test_setup_teardown(a_snapshot_of_the_closed, begin, end),
+        cmocka_unit_test_setup_teardown(a_snapshot_of_the_open_and_the_half_open, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

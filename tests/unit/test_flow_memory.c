@@ -68,6 +68,7 @@ static void *failing_heap(void *user, void *block, size_t old_size, size_t size)
 static struct event_base *base;
 static struct gw_server *peer, *front;
 static struct gw_client *client;
+static struct gw_caller *caller;
 static struct gw_state *state;
 static struct gw_backends *backends;
 static struct gw_jobs *jobs;
@@ -137,7 +138,7 @@ static void load_state(void) {
     static struct gw_sources sources = {&source, 1};
     source.text = (struct gw_buf){.data = (char *)script, .len = sizeof script - 1};
     struct gw_host host = {.base = base,
-                           .client = client,
+                           .caller = caller,
                            .backends = backends,
                            .jobs = jobs,
                            .settings = &settings,
@@ -160,6 +161,7 @@ static int set_up(void **unused) {
     gw_log_set_level(GW_LOG_ERROR + 1); /* each failure is logged: thousands of lines */
     base = event_base_new();
     client = gw_client_new(base, &options);
+    caller = gw_caller_new(base, client);
     backends = gw_backends_new();
     jobs = gw_jobs_new(10, 1000, 1000);
     peer = serve(&peer_handler);
@@ -174,6 +176,7 @@ static int tear_down(void **unused) {
     gw_server_free(front);
     gw_state_free(state);
     gw_server_free(peer);
+    gw_caller_free(caller);
     gw_client_free(client);
     gw_backends_free(backends);
     gw_jobs_free(jobs);

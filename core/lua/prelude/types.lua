@@ -13,7 +13,8 @@ local gateway = {}
 -- --- while the scripts load ---------------------------------------------------------------------
 
 ---@class gateway.RouteOptions
----@field deadline? number         seconds for the whole request; default SERVICE_TIMEOUT
+---@field deadline? number         seconds for the whole request; default SERVICE_TIMEOUT. It is
+---                                lowered by a caller's X-Request-Timeout-Ms
 ---@field max_body? integer        bytes; a longer body is answered with 413
 ---@field before? gateway.Before|gateway.Before[]
 ---@field after? gateway.After|gateway.After[]
@@ -52,24 +53,65 @@ function gateway.before(fn) end
 ---@param fn gateway.After
 function gateway.after(fn) end
 
----@class gateway.BackendOptions
----@field url string               "http://inventory:8001", without a path at the end or with one
----@field connect_timeout? number  seconds
----@field timeout? number          seconds of a whole call; default SERVICE_TIMEOUT
+--- When a breaker opens: after so many failures in a row, or when too large a part of a window of
+--- calls failed or was slow; both may be on. Failures are connect, dns, tls, timeout, decode,
+--- too_large and statuses from 500 up, not what a client did wrong or did not wait for.
+---@class gateway.BreakerOptions
+---@field threshold? integer|false in a row; false: never; default CIRCUIT_BREAKER_THRESHOLD
+---@field window? gateway.Window   what the rates below are measured of
+---@field failure_rate? number     share of its calls, up to 1; default 0.5 where there is a window
+---@field slow_call? number        seconds: a call that takes as long is slow
+---@field slow_rate? number        share of its calls, up to 1; default 1 where there is a slow_call
+---@field minimum_calls? integer   in the window before a rate counts; default 10, or all it holds
+---@field recovery? number         seconds it stays open; default CIRCUIT_BREAKER_TIMEOUT
+---@field recovery_max? number     seconds; failed trials double `recovery` up to this; default 8 x
+---@field trials? integer          calls let through at once to see whether all is well again, and
+---                                successes in all to close it; default 3
+
+--- Either of them.
+---@class gateway.Window
+---@field calls? integer           the last so many
+---@field seconds? integer         those of the last so many seconds
+
+---@class gateway.BackendOptions : gateway.BreakerOptions
+---@field url? string              "http://inventory:8001", without a path at the end or with one
+---@field urls? string[]           in its place: up to 64 hosts that are as good as each other; each
+---                                attempt goes to the less busy of two, a retry to another one
+---@field connect_timeout? number  seconds; default CONNECT_TIMEOUT
+---@field timeout? number          seconds of a whole call: waiting, attempts and the pauses between
+---                                them; default SERVICE_TIMEOUT
+---@field try_timeout? number      seconds of one attempt; default: as long as the call has
 ---@field max_response? integer    bytes; a longer response is a failure of kind "too_large"
----@field threshold? integer       failures in a row that open the breaker
----@field recovery? number         seconds it stays open
----@field trials? integer          calls let through at once to see whether it is well again
+---@field count_429? boolean       "Too Many Requests" is a failure for the breaker; default false
+---@field breaker_per_host? boolean  each of several hosts has a breaker of its own too, so that
+---                                one that fails is left out; default true
+---@field attempts? integer        at a call, the first one included; default 3. A further one is
+---                                made of GET, HEAD, PUT, DELETE, OPTIONS and what is `idempotent`
+---                                after a try's timeout or a status of `retry_on`; of anything that
+---                                certainly never left (connect, dns, tls)
+---@field retry_on? integer[]      default { 502, 503, 504 }
+---@field retry_base? number       seconds: the pause before the first retry is random, up to this,
+---                                and twice as long before each further one; default 0.025
+---@field retry_cap? number        seconds; default 0.25. A Retry-After is waited out if it fits
+---@field retry_budget? number     retries and hedges of all, as a share of calls; default 0.2
+---@field retry_min? integer       so many per second are allowed in any case; default 3
+---@field max_concurrent? integer  calls at once, over all workers; default: no limit
+---@field max_waiting? integer     so many more wait for a place, within their timeout and deadline;
+---                                the next is a failure of kind "refused"; default 0
+---@field health? gateway.Health   ask each host by itself whether it is well; default: do not
+
+---@class gateway.Health
+---@field path string              "/health"; an answer below 400 is well
+---@field interval? number         seconds; default 5
+---@field healthy? integer         good answers in a row that bring a host back; default 2
+---@field unhealthy? integer       bad answers in a row that leave it out; default 3
+
+---@alias gateway.BreakerState "closed"|"open"|"half_open"|"forced_open"|"disabled"
 
 ---@param name string              also the breaker's, which outlives a reload of the scripts
 ---@param options gateway.BackendOptions
 ---@return gateway.Backend
 function gateway.backend(name, options) end
-
----@class gateway.BreakerOptions
----@field threshold? integer
----@field recovery? number         seconds
----@field trials? integer
 
 --- A circuit breaker of your own, around anything that can fail; shared by all workers.
 ---@param name string
@@ -113,7 +155,13 @@ local Backend = {}
 ---@field headers? table<string, string|number>
 ---@field json? any                sent as the body, as JSON
 ---@field body? string             sent as it is
----@field timeout? number          seconds; default the backend's
+---@field timeout? number          seconds of the whole call; default the backend's
+---@field try_timeout? number      seconds of one attempt; default the backend's
+---@field attempts? integer        default the backend's
+---@field idempotent? boolean      whether it may be sent twice; default: what its method says
+---@field hedge? number            seconds without an answer, after which a second attempt is made;
+---                                the first answer wins, the other is cancelled. Only of what may
+---                                be sent twice, and only within the retry budget
 ---@field raw? boolean             the response's body is not decoded
 ---@field expect? fun(json: any): string?  looks at the response's JSON; a reason that it
 ---                                returns makes it a failure of kind "decode"
@@ -152,8 +200,8 @@ function Backend:patch(path, options) end
 ---@return gateway.Call
 function Backend:request(method, path, options) end
 
---- Of its breaker.
----@return "closed"|"open"|"half_open"
+--- Of its breaker, which all workers share.
+---@return gateway.BreakerState
 function Backend:state() end
 
 --- A request that is described and not yet sent: plain data.
@@ -182,9 +230,9 @@ function Backend:state() end
 ---@field method? string
 ---@field path? string
 ---@field status? integer          the backend's
----@field attempts? integer
+---@field attempts? integer        how often it was sent; 0: not at all
 ---@field message? string          for the log
----@field retry_after? number      seconds, with kind "open"
+---@field retry_after? number      seconds, with kinds "open" and "refused"
 ---@field json? any                what the backend said, with kind "status"
 local Failure = {}
 
@@ -293,7 +341,7 @@ local Breaker = {}
 ---@return any ...
 function Breaker:call(fn, ...) end
 
----@return "closed"|"open"|"half_open"
+---@return gateway.BreakerState
 function Breaker:state() end
 
 --- Starts a job and returns its id. Answers 503 if there are too many.

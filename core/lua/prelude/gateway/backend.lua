@@ -2,6 +2,7 @@
 -- gateway.gather and saga:step send it. A request is plain data, so that it can be kept as an
 -- undo.
 local core <const> = require "gateway.core"
+local breaker <const> = require "gateway.breaker"
 local failure <const> = require "gateway.failure"
 local options <const> = require "gateway.options"
 
@@ -20,6 +21,10 @@ local REQUEST_OPTIONS <const> = {
   json = options.any,
   body = options.string,
   timeout = options.seconds,
+  try_timeout = options.seconds,
+  attempts = options.count,
+  idempotent = options.boolean,
+  hedge = options.seconds,
   raw = options.boolean,
   expect = options.fn,
   fallback = options.any,
@@ -27,13 +32,34 @@ local REQUEST_OPTIONS <const> = {
 
 local BACKEND_OPTIONS <const> = {
   url = options.string,
+  urls = options.strings,
   connect_timeout = options.seconds,
   timeout = options.seconds,
   max_response = options.count,
-  threshold = options.count,
-  recovery = options.seconds,
-  trials = options.count,
+  count_429 = options.boolean,
+  breaker_per_host = options.boolean,
+  attempts = options.count,
+  retry_on = options.statuses,
+  try_timeout = options.seconds,
+  retry_base = options.seconds,
+  retry_cap = options.seconds,
+  retry_budget = options.share_or_none,
+  retry_min = options.count_or_none,
+  max_concurrent = options.count,
+  max_waiting = options.count_or_none,
+  health = options.record {
+    path = options.path,
+    interval = options.seconds,
+    healthy = options.count,
+    unhealthy = options.count,
+  },
 }
+for name, kind in next, breaker.OPTIONS do
+  BACKEND_OPTIONS[name] = kind
+end
+
+-- Methods that may be sent twice (RFC 9110, 9.2.2), so far as backends keep to it.
+local IDEMPOTENT <const> = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 
 function Request.__tostring(self)
   return ("%s: %s %s"):format(self.backend, self.method, self.path)
@@ -52,6 +78,15 @@ local function refuse(template, given)
   if given.json ~= nil and given.body ~= nil then return "give either 'json' or 'body'" end
 end
 
+-- A hedge is a second copy on its way: never of what must happen once.
+local function refuse_hedge(method, given)
+  local may_repeat = given.idempotent
+  if may_repeat == nil then may_repeat = IDEMPOTENT[method] end
+  if not may_repeat then
+    return ("option 'hedge' needs 'idempotent = true' for %s"):format(method)
+  end
+end
+
 -- Strings that can never be one segment of a path. They come from clients, so they are the
 -- client's mistake and no bug.
 local NO_SEGMENT <const> = { [""] = true, ["."] = true, [".."] = true }
@@ -68,6 +103,7 @@ local function describe(self, method, template, given)
   if given ~= nil then
     if type(given) ~= "table" then error("the options must be a table", 2) end
     local reason <const> = refuse(template, given)
+      or given.hedge and refuse_hedge(method, given)
     if reason then error(reason, 2) end
   end
   local path <const>, reason <const> = core.expand(template, given)
@@ -101,9 +137,19 @@ function methods:request(method, path, given)
   return describe(self, method, path, given)
 end
 
--- "closed", "open" or "half_open": of the breaker that all workers share.
+-- Of the breaker that all workers share: "closed", "open", "half_open", "forced_open", "disabled".
 function methods:state()
   return core.backend_state(self.handle)
+end
+
+local function refuse_together(given)
+  if given.url and given.urls then return "give either 'url' or 'urls'" end
+  if not (given.url or given.urls) then return "'url' is missing" end
+  if given.max_waiting and not given.max_concurrent then
+    return "option 'max_waiting' needs 'max_concurrent'"
+  end
+  if given.health and not given.health.path then return "option 'health.path' is missing" end
+  return breaker.refuse_together(given)
 end
 
 function backend.define(name, given)
@@ -113,10 +159,9 @@ function backend.define(name, given)
   if type(name) ~= "string" or not name:find "^[%w_.-]+$" then
     error("a backend's name is made of letters, digits, '_', '.' and '-'", 2)
   end
-  local refused <const> = options.refuse(given, BACKEND_OPTIONS)
+  local refused <const> = options.refuse(given, BACKEND_OPTIONS) or refuse_together(given or {})
   if refused then error(("backend '%s': %s"):format(name, refused), 2) end
-  if not (given and given.url) then error(("backend '%s': 'url' is missing"):format(name), 2) end
-  local handle <const>, reason <const> = core.backend(name, given)
+  local handle <const>, reason <const> = options.declare(core.backend, name, given)
   if not handle then error(("backend '%s': %s"):format(name, reason), 2) end
   return setmetatable({ name = name, handle = handle }, Backend)
 end

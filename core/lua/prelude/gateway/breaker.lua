@@ -9,11 +9,38 @@ local Breaker <const> = { __name = "gateway.breaker" }
 local methods <const> = {}
 Breaker.__index = methods
 
-local OPTIONS <const> = {
-  threshold = options.count,
+-- Shared with backends, each of which has a breaker.
+breaker.OPTIONS = {
+  threshold = options.count_or_false,
   recovery = options.seconds,
+  recovery_max = options.seconds,
   trials = options.count,
+  window = options.record { calls = options.count, seconds = options.count },
+  failure_rate = options.share,
+  slow_call = options.seconds,
+  slow_rate = options.share,
+  minimum_calls = options.count,
 }
+
+local NEEDS <const> = {
+  failure_rate = "window",
+  slow_call = "window",
+  slow_rate = "slow_call",
+  minimum_calls = "window",
+}
+
+-- Why these options do not go together, or nil.
+function breaker.refuse_together(given)
+  for name, needed in next, NEEDS do
+    if given[name] ~= nil and given[needed] == nil then
+      return ("option '%s' needs '%s'"):format(name, needed)
+    end
+  end
+  local window <const> = given.window
+  if window and (window.calls == nil) == (window.seconds == nil) then
+    return "option 'window' must have either 'calls' or 'seconds'"
+  end
+end
 
 -- What an error says about the guarded thing. A client's mistake is no failure of it, and of a
 -- call that was cancelled nothing is known.
@@ -49,7 +76,7 @@ function methods:call(fn, ...)
   return fn(...)
 end
 
--- "closed", "open" or "half_open".
+-- "closed", "open", "half_open", "forced_open" or "disabled".
 function methods:state()
   return core.breaker_state(self.handle)
 end
@@ -59,9 +86,10 @@ function breaker.define(name, given)
     error("gateway.breaker can only be called while the scripts load", 2)
   end
   if type(name) ~= "string" or name == "" then error("a breaker wants a name", 2) end
-  local refused <const> = options.refuse(given, OPTIONS)
+  local refused <const> = options.refuse(given, breaker.OPTIONS)
+    or breaker.refuse_together(given or {})
   if refused then error(("breaker '%s': %s"):format(name, refused), 2) end
-  local handle <const>, reason <const> = core.breaker(name, given or {})
+  local handle <const>, reason <const> = options.declare(core.breaker, name, given or {})
   if not handle then error(("breaker '%s': %s"):format(name, reason), 2) end
   return setmetatable({ name = name, handle = handle }, Breaker)
 end

@@ -61,14 +61,14 @@ end
 
 local function outcome_of(self)
   if self.kind == "status" then return "status " .. tostring(self.status) end
-  if self.retry_after then return ("%s (retry in %d s)"):format(self.kind, self:retry_seconds()) end
+  if self.kind == "open" then return ("open (retry in %d s)"):format(self:retry_seconds()) end
   if self.message then return ("%s (%s)"):format(self.kind, self.message) end
   return self.kind
 end
 
 -- Whole seconds, at least 1: what Retry-After can say.
 function methods:retry_seconds()
-  return math.max(1, math.ceil(self.retry_after))
+  return math.max(1, math.ceil(self.retry_after or 1))
 end
 
 function Failure.__tostring(self)

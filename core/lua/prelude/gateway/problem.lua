@@ -8,34 +8,9 @@ local text <const> = require "gateway.text"
 
 local problem <const> = {}
 
-local TITLES <const> = {
-  [400] = "Bad Request",
-  [401] = "Unauthorized",
-  [402] = "Payment Required",
-  [403] = "Forbidden",
-  [404] = "Not Found",
-  [405] = "Method Not Allowed",
-  [406] = "Not Acceptable",
-  [408] = "Request Timeout",
-  [409] = "Conflict",
-  [410] = "Gone",
-  [412] = "Precondition Failed",
-  [413] = "Content Too Large",
-  [415] = "Unsupported Media Type",
-  [422] = "Unprocessable Content",
-  [423] = "Locked",
-  [428] = "Precondition Required",
-  [429] = "Too Many Requests",
-  [500] = "Internal Server Error",
-  [501] = "Not Implemented",
-  [502] = "Bad Gateway",
-  [503] = "Service Unavailable",
-  [504] = "Gateway Timeout",
-}
-
 -- The members come first, so that they can say more but not something else.
 local function body_of(status, detail, members)
-  local body <const> = { type = "about:blank", title = TITLES[status] or "Error" }
+  local body <const> = { type = "about:blank", title = core.status_text(status) }
   for name, value in next, members do
     body[name] = value
   end
@@ -91,7 +66,7 @@ function problem.raise(status, detail, members)
   error(failure.new {
     kind = "problem",
     status = status,
-    detail = detail or TITLES[status] or "Error",
+    detail = detail or core.status_text(status),
     members = members,
   })
 end

@@ -1,0 +1,116 @@
+/* The line before a backend that has as many calls as it may: first come, first served, for each
+ * worker. Calls of other workers end without a word here, so that a timer looks for their places.
+ */
+#include "engine/backend_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+#define LOOK_MS 5
+
+static void on_look(evutil_socket_t fd, short what, void *user);
+
+static struct gw_line *find(const struct gw_caller *caller, const struct gw_backend *backend) {
+    struct gw_line *line = caller->lines;
+    while (line && line->backend != backend)
+        line = line->next;
+    return line;
+}
+
+static struct gw_line *find_or_make(struct gw_caller *caller, struct gw_backend *backend) {
+    struct gw_line *line = find(caller, backend);
+    if (line)
+        return line;
+    line = gw_calloc(1, sizeof *line);
+    line->backend = backend;
+    TAILQ_INIT(&line->calls);
+    evtimer_assign(&line->timer, caller->base, on_look, line);
+    line->next = caller->lines;
+    return caller->lines = line;
+}
+
+static void look_later(struct gw_line *line) {
+    event_add(&line->timer, &(struct timeval){.tv_usec = LOOK_MS * 1000});
+}
+
+/* --- Places --- */
+
+/* Whoever is in line comes before whoever comes now. */
+bool gw_line_has_place(struct gw_backend_call *call) {
+    if (call->target->max_concurrent == 0)
+        return true;
+    struct gw_line *line = find(call->caller, call->backend);
+    if (line && !TAILQ_EMPTY(&line->calls))
+        return false;
+    return call->has_place = gw_bulkhead_try_enter(&call->backend->bulkhead);
+}
+
+/* Those in line hear of it at the end of this turn: one of them may be cancelled within it. */
+void gw_line_give_place_back(struct gw_backend_call *call) {
+    if (!call->has_place)
+        return;
+    call->has_place = false;
+    gw_bulkhead_leave(&call->backend->bulkhead);
+    struct gw_line *line = find(call->caller, call->backend);
+    if (line && !TAILQ_EMPTY(&line->calls))
+        event_active(&line->timer, EV_TIMEOUT, 1);
+}
+
+/* --- The line --- */
+
+bool gw_line_join(struct gw_backend_call *call) {
+    if (!gw_bulkhead_try_wait(&call->backend->bulkhead))
+        return false;
+    struct gw_line *line = find_or_make(call->caller, call->backend);
+    if (TAILQ_EMPTY(&line->calls))
+        look_later(line);
+    call->phase = GW_BACKEND_IN_LINE;
+    TAILQ_INSERT_TAIL(&line->calls, call, waiting);
+    return true;
+}
+
+static void remove_from(struct gw_line *line, struct gw_backend_call *call) {
+    TAILQ_REMOVE(&line->calls, call, waiting);
+    gw_bulkhead_stop_waiting(&line->backend->bulkhead);
+}
+
+void gw_line_leave(struct gw_backend_call *call) {
+    remove_from(find(call->caller, call->backend), call);
+}
+
+static void give_up_late_ones(struct gw_line *line, int64_t now_ms) {
+    struct gw_backend_call *call, *next;
+    for (call = TAILQ_FIRST(&line->calls); call; call = next) {
+        next = TAILQ_NEXT(call, waiting);
+        if (call->until_ms > now_ms)
+            continue;
+        remove_from(line, call);
+        gw_backend_answer(call, call->deadline_first ? GW_FAILURE_DEADLINE : GW_FAILURE_TIMEOUT,
+                          "the backend had too many calls for too long");
+    }
+}
+
+static void on_look(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gw_line *line = user;
+    struct gw_backend_call *first;
+    give_up_late_ones(line, gw_clock_ms());
+    while ((first = TAILQ_FIRST(&line->calls)) && gw_bulkhead_try_enter(&line->backend->bulkhead)) {
+        remove_from(line, first);
+        first->has_place = true;
+        gw_backend_begin(first);
+    }
+    if (first)
+        look_later(line);
+}
+
+void gw_line_free_all(struct gw_caller *caller) {
+    while (caller->lines) {
+        struct gw_line *line = caller->lines;
+        caller->lines = line->next;
+        event_del(&line->timer);
+        free(line);
+    }
+}
