@@ -34,13 +34,14 @@ describe("the breaker", function()
       assert.equal("closed", gateway:get("/health/backends").json.backends.inventory.breaker)
     end)
 
+    -- Each attempt is one: the second of these calls ends with the fifth.
     it("opens after five failures, and from then on the answer is there at once", function()
       demo:kill "inventory"
-      for _ = 1, 5 do
+      for _, attempts in ipairs { 3, 2 } do
         local response = product()
         assert.equal(200, response.status)
         assert.equal("inventory cannot be reached", response.json.inventory_error)
-        assert.same({ "connect", 1 },
+        assert.same({ "connect", attempts },
           { inventory_call(response).failure, inventory_call(response).attempts })
       end
       local response = product()
@@ -119,7 +120,6 @@ describe("the breaker", function()
       local function reason()
         return demo.gateway:get("/api/v1/products/TEST-001").json.pricing_error
       end
-      assert.equal("pricing cannot be reached", reason())
       assert.equal("pricing cannot be reached", reason())
       local open = "pricing is not called for now, after repeated failures"
       assert.equal(open, reason())

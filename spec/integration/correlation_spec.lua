@@ -132,7 +132,7 @@ describe("correlation", function()
         { inventory.backend, inventory.attempts, inventory.status })
       assert.is_nil(inventory.failure)
       assert.is_true(inventory.duration_ms > 0 and inventory.duration_ms <= line.duration_ms)
-      assert.same({ "pricing", 1, 503, "status" },
+      assert.same({ "pricing", 3, 503, "status" },
         { pricing.backend, pricing.attempts, pricing.status, pricing.failure })
     end)
 

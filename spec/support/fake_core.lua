@@ -239,7 +239,10 @@ local function declare_functions(core, world)
   end
 
   function core.backend(name, options)
-    if not options.url:find "^https?://" then return nil, "not a URL" end
+    for _, url in ipairs(options.urls or { options.url }) do
+      if not url:find "^https?://" then return nil, "not a URL" end
+    end
+    if (options.trials or 1) > 64 then error("trials must be from 1 to 64", 0) end
     table.insert(world.declared, { name = name, options = options })
     return #world.declared
   end
@@ -300,6 +303,9 @@ end
 
 -- --- the rest ---
 
+-- Enough of http/status.c to tell titles apart.
+local STATUS_TEXTS <const> = { [404] = "Not Found", [409] = "Conflict", [502] = "Bad Gateway" }
+
 local function other_functions(core, world, current)
   local scheduler <const> = world.scheduler
 
@@ -312,6 +318,10 @@ local function other_functions(core, world, current)
   function core.env(name)
     if name:find "^SECRET" then return nil, false end
     return world.env[name], true
+  end
+
+  function core.status_text(status)
+    return STATUS_TEXTS[status] or "Unknown"
   end
 
   function core.id()

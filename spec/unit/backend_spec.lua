@@ -19,11 +19,53 @@ describe("gateway.backend", function()
     assert.equal("half_open", backend:state())
   end)
 
+  it("knows every option", function()
+    local given <const> = {
+      urls = { "http://a", "http://b" },
+      connect_timeout = 1, timeout = 2, try_timeout = 0.5, max_response = 1000,
+      threshold = false, window = { seconds = 10 }, failure_rate = 0.5, slow_call = 1,
+      slow_rate = 0.9, minimum_calls = 5, recovery = 10, recovery_max = 80, trials = 2,
+      count_429 = true, breaker_per_host = false, attempts = 2, retry_on = {}, retry_base = 0.01,
+      retry_cap = 0.1, retry_budget = 0, retry_min = 0, max_concurrent = 10, max_waiting = 0,
+      health = { path = "/health", interval = 1, healthy = 1, unhealthy = 2 },
+    }
+    gateway.backend("b", given)
+    assert.equal(given, world.declared[1].options)
+  end)
+
   local MISTAKES <const> = {
     { { "b", { url = "http://b", time_out = 2 } }, "unknown option 'time_out'" },
     { { "b", { url = "http://b", timeout = 0 } }, "'timeout' must be a number of seconds" },
     { { "b", { url = "http://b", timeout = "2" } }, "'timeout' must be a number of seconds" },
     { { "b", { url = "http://b", threshold = 1.5 } }, "'threshold' must be a whole number" },
+    { { "b", { url = "http://b", trials = 100 } }, "backend 'b': trials must be from 1 to 64" },
+    { { "b", { url = "http://b", threshold = true } },
+      "'threshold' must be a whole number above 0, or" },
+    { { "b", { url = "http://b", urls = { "http://c" } } }, "give either 'url' or 'urls'" },
+    { { "b", { urls = {} } }, "'urls' must be a list of strings" },
+    { { "b", { urls = { "http://b", 2 } } }, "'urls' must be a list of strings" },
+    { { "b", { urls = { "http://b", "ftp://b" } } }, "not a URL" },
+    { { "b", { url = "http://b", window = 10 } }, "'window' must be a table" },
+    { { "b", { url = "http://b", window = { cals = 10 } } }, "unknown option 'window.cals'" },
+    { { "b", { url = "http://b", window = { calls = "10" } } },
+      "'window.calls' must be a whole number" },
+    { { "b", { url = "http://b", window = {} } },
+      "'window' must have either 'calls' or 'seconds'" },
+    { { "b", { url = "http://b", window = { calls = 1, seconds = 1 } } },
+      "'window' must have either 'calls' or 'seconds'" },
+    { { "b", { url = "http://b", failure_rate = 0.5 } }, "'failure_rate' needs 'window'" },
+    { { "b", { url = "http://b", failure_rate = 50 } },
+      "'failure_rate' must be a number above 0, up to 1" },
+    { { "b", { url = "http://b", window = { calls = 1 }, slow_rate = 1 } },
+      "'slow_rate' needs 'slow_call'" },
+    { { "b", { url = "http://b", attempts = 0 } }, "'attempts' must be a whole number" },
+    { { "b", { url = "http://b", retry_on = { 503, 200 } } },
+      "'retry_on' must be a list of statuses" },
+    { { "b", { url = "http://b", retry_budget = 20 } },
+      "'retry_budget' must be a number from 0 to 1" },
+    { { "b", { url = "http://b", max_waiting = 2 } }, "'max_waiting' needs 'max_concurrent'" },
+    { { "b", { url = "http://b", health = {} } }, "'health.path' is missing" },
+    { { "b", { url = "http://b", health = { path = "health" } } }, "'health.path' must be a path" },
     { { "b", {} }, "'url' is missing" },
     { { "b" }, "'url' is missing" },
     { { "b", "http://b" }, "options must be a table" },
@@ -108,6 +150,11 @@ describe("a request", function()
     { "/p", { headers = "a" }, "'headers' must be a table" },
     { "/p", { body = {} }, "'body' must be a string" },
     { "/p", { raw = 1 }, "'raw' must be true or false" },
+    { "/p", { try_timeout = 0 }, "'try_timeout' must be a number of seconds above 0" },
+    { "/p", { attempts = 0 }, "'attempts' must be a whole number above 0" },
+    { "/p", { idempotent = 1 }, "'idempotent' must be true or false" },
+    { "/p", { hedge = true }, "'hedge' must be a number of seconds above 0" },
+    { "/p", { hedge = 1, idempotent = false }, "'hedge' needs 'idempotent = true' for GET" },
     { "/p", { json = {}, body = "" }, "give either 'json' or 'body'" },
     { "/p", "x", "the options must be a table" },
     { 12, nil, "the path must be a string" },
@@ -122,6 +169,13 @@ describe("a request", function()
       assert.truthy(raised:find(case[3], 1, true), raised)
     end)
   end
+
+  it("is hedged only if it may be repeated", function()
+    assert.equal("PUT", b:put("/p", { hedge = 0.1 }).method)
+    assert.equal("POST", b:post("/p", { hedge = 0.1, idempotent = true }).method)
+    assert.matches("backend_spec.lua:%d+: option 'hedge' needs 'idempotent = true' for POST",
+      world:raised_by(function() b:post("/p", { hedge = 0.1 }) end))
+  end)
 
   it("tells who forgot the colon", function()
     assert.matches("call it with a colon", world:raised_by(function() b.get("/p") end))

@@ -18,6 +18,22 @@ describe("gateway.breaker", function()
     assert.same({}, world.breakers[2].options)
   end)
 
+  it("refuses options that mean nothing", function()
+    for reason, options in pairs {
+      ["breaker 'b': option 'failure_rate' needs 'window'"] = { failure_rate = 0.5 },
+      ["breaker 'b': option 'slow_call' needs 'window'"] = { slow_call = 1 },
+      ["breaker 'b': unknown option 'timeout'"] = { timeout = 1 },
+    } do
+      local ok <const>, raised <const> = pcall(function()
+        gateway.breaker("b", options)
+        return nil -- no tail call: the level has to be this function's
+      end)
+      assert.is_false(ok)
+      assert.matches("^[^:]*breaker_spec.lua:%d+: ", raised)
+      assert.truthy(raised:find(reason, 1, true), raised)
+    end
+  end)
+
   it("returns what the function returns, all of it, and reports success", function()
     local results <const> = table.pack(world:run(function()
       return breaker:call(function(...) return select("#", ...), nil, ... end, "a", nil)

@@ -27,6 +27,9 @@ describe("a failure", function()
     local failure = raised_with { kind = "open", retry_after = 41.2 }
     assert.equal("inventory: GET /api/v1/products/TEST-001: open (retry in 42 s)",
       tostring(failure))
+    failure = raised_with { kind = "refused", retry_after = 1, message = "too many calls" }
+    assert.equal("inventory: GET /api/v1/products/TEST-001: refused (too many calls)",
+      tostring(failure))
     failure = raised_with { kind = "connect", message = "connection refused" }
     assert.equal("inventory: GET /api/v1/products/TEST-001: connect (connection refused)",
       tostring(failure))
