@@ -23,6 +23,13 @@ bool gw_str_equal_nocase(struct gw_str a, struct gw_str b) {
     return true;
 }
 
+bool gw_str_is_one_of_nocase(struct gw_str s, const char *const *words) {
+    for (; *words; words++)
+        if (gw_str_equal_nocase(s, gw_str_from(*words)))
+            return true;
+    return false;
+}
+
 static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }

@@ -24,6 +24,9 @@ bool gw_str_equal(struct gw_str a, struct gw_str b);
 /* ASCII letters compare without case, other bytes exactly; no locale is asked. */
 bool gw_str_equal_nocase(struct gw_str a, struct gw_str b);
 
+/* Whether it is one of the words of a list that ends with NULL, ASCII letters without case. */
+bool gw_str_is_one_of_nocase(struct gw_str s, const char *const *words);
+
 /* Without leading and trailing spaces and tabs. */
 struct gw_str gw_str_trim(struct gw_str s);
 

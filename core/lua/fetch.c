@@ -176,16 +176,11 @@ static void advance(struct gw_batch *batch) {
 
 /* --- arguments: protected, before anything is sent --- */
 
-static bool is_reserved(struct gw_str name) {
-    static const char *const reserved[] = {
-        "host",   "content-length",   "transfer-encoding",    "connection",
-        "expect", "x-correlation-id", "x-request-timeout-ms",
-    };
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (gw_str_equal_nocase(name, gw_str_from(reserved[i])))
-            return true;
-    return false;
-}
+/* What the gateway writes itself. */
+static const char *const reserved[] = {
+    "host",   "content-length",   "transfer-encoding",    "connection",
+    "expect", "x-correlation-id", "x-request-timeout-ms", NULL,
+};
 
 static struct gw_str l_check_str(lua_State *L, int index) {
     struct gw_str s;
@@ -200,7 +195,7 @@ static void l_add_header(lua_State *L, struct slot *slot) {
         luaL_error(L, "headers: names are strings, values strings or numbers");
     lua_pushvalue(L, -1);
     struct gw_str name = l_check_str(L, -3), value = gw_str_trim(l_check_str(L, -1));
-    if (!gw_str_is_token(name) || is_reserved(name))
+    if (!gw_str_is_token(name) || gw_str_is_one_of_nocase(name, reserved))
         luaL_error(L, "headers: '%s' cannot be set", name.data);
     if (gw_str_span(value, GW_CHAR_FIELD) != value.len)
         luaL_error(L, "headers: the value of '%s' has a control character", name.data);

@@ -10,14 +10,8 @@
 static const struct gw_str content_type = GW_STR("content-type");
 
 /* What the server writes itself. */
-static bool is_reserved(struct gw_str name) {
-    static const char *const reserved[] = {"content-length", "transfer-encoding", "connection",
-                                           "date", "x-correlation-id"};
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (gw_str_equal_nocase(name, gw_str_from(reserved[i])))
-            return true;
-    return false;
-}
+static const char *const reserved[] = {"content-length", "transfer-encoding", "connection",
+                                       "date",           "x-correlation-id",  NULL};
 
 static struct gw_str l_to_str(lua_State *L, int index) {
     struct gw_str s;
@@ -41,7 +35,7 @@ static void l_add_field(lua_State *L, struct gw_reply *reply, struct gw_str name
 
 /* The value on the top is one value or a list of them. */
 static void l_add_header(lua_State *L, struct gw_reply *reply, struct gw_str name) {
-    if (!gw_str_is_token(name) || is_reserved(name))
+    if (!gw_str_is_token(name) || gw_str_is_one_of_nocase(name, reserved))
         luaL_error(L, "header '%s' cannot be set", name.data);
     if (!lua_istable(L, -1)) {
         l_add_field(L, reply, name);

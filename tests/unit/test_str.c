@@ -79,8 +79,19 @@ static void reads_hexadecimal_digits(void **state) {
     assert_int_equal(gw_hex_value('\0'), -1);
 }
 
+static void finds_a_word_in_a_list(void **state) {
+    (void)state;
+    static const char *const words[] = {"date", "connection", NULL};
+    static const char *const none[] = {NULL};
+    assert_true(gw_str_is_one_of_nocase(GW_STR("Connection"), words));
+    assert_false(gw_str_is_one_of_nocase(GW_STR("dat"), words));
+    assert_false(gw_str_is_one_of_nocase(GW_STR(""), words));
+    assert_false(gw_str_is_one_of_nocase(GW_STR("date"), none));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_a_word_in_a_list),
         cmocka_unit_test(compares),
         cmocka_unit_test(compares_without_case),
         cmocka_unit_test(trims),
