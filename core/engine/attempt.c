@@ -20,11 +20,22 @@ static bool is_success(unsigned status) {
     return status < 300 || status == 304;
 }
 
+static enum gw_failure failure_of_answer(const struct gw_backend_request *request,
+                                         struct gw_call_response *response) {
+    if (!is_success(response->status))
+        return GW_FAILURE_STATUS;
+    const char *fault = request->check ? request->check(request, response) : NULL;
+    if (!fault)
+        return GW_FAILURE_NONE;
+    response->error = fault;
+    return GW_FAILURE_DECODE;
+}
+
 static enum gw_failure failure_of(const struct gw_attempt *attempt,
-                                  const struct gw_call_response *response) {
+                                  struct gw_call_response *response) {
     switch (response->outcome) {
     case GW_CALL_OK:
-        return is_success(response->status) ? GW_FAILURE_NONE : GW_FAILURE_STATUS;
+        return failure_of_answer(&attempt->call->request, response);
     case GW_CALL_CONNECT:
         return GW_FAILURE_CONNECT;
     case GW_CALL_DNS:
@@ -43,16 +54,17 @@ static enum gw_failure failure_of(const struct gw_attempt *attempt,
     return GW_FAILURE_DECODE;
 }
 
-/* An attempt that was given little time says nothing of the backend when that is over; but one that
- * the backend let pass for a second is its fault: else a route whose deadline is below the timeout
- * would never open the breaker of a backend that hangs. What the caller asked for is never. */
+/* An attempt that was given little time, because others before it took long or because the caller
+ * would not wait, says nothing of the backend when that is over. One that had at least half of what
+ * the operator allows does; and so does one that the backend let pass for a second, unless that was
+ * the caller's own wish. */
 static enum gw_breaker_report report_of_late(const struct gw_attempt *attempt,
                                              int64_t duration_us) {
     const struct gw_backend_call *call = attempt->call;
-    if (attempt->ends_call && call->deadline_first && call->request.deadline_is_callers)
-        return GW_BREAKER_IGNORED;
-    return attempt->cut_short && duration_us < LONG_ENOUGH_US ? GW_BREAKER_IGNORED
-                                                              : GW_BREAKER_FAILURE;
+    bool by_caller =
+        attempt->ends_call && call->deadline_first && call->request.deadline_is_callers;
+    bool was_long = !by_caller && duration_us >= LONG_ENOUGH_US;
+    return attempt->cut_short && !was_long ? GW_BREAKER_IGNORED : GW_BREAKER_FAILURE;
 }
 
 static enum gw_breaker_report report_of(const struct gw_attempt *attempt, enum gw_failure failure,
@@ -89,32 +101,58 @@ static void on_response(void *user, struct gw_call_response *response) {
     enum gw_failure failure = failure_of(attempt, response);
     enum gw_breaker_report what = report_of(attempt, failure, response);
     attempt->sent = NULL;
+    gw_line_moves(attempt->call->caller, attempt->call->backend);
     if (what == GW_BREAKER_FAILURE)
         atomic_store(&attempt->call->backend->last_error, gw_backend_error(failure, response));
     report(attempt, what, response->duration_us);
     gw_backend_attempt_ended(attempt, failure, response);
 }
 
-void gw_attempt_cancel(struct gw_attempt *attempt) {
+static void stop(struct gw_attempt *attempt, enum gw_breaker_report of_host) {
+    int64_t now_ms = gw_clock_ms();
     if (!attempt->sent)
         return;
     gw_call_cancel(attempt->sent);
     attempt->sent = NULL;
-    report(attempt, GW_BREAKER_IGNORED, 0);
+    gw_line_moves(attempt->call->caller, attempt->call->backend);
+    gw_hosts_release(attempt, of_host, 0, now_ms);
+    gw_breaker_report(attempt->call->backend->breaker, attempt->permit, GW_BREAKER_IGNORED, 0,
+                      now_ms);
+}
+
+void gw_attempt_cancel(struct gw_attempt *attempt) {
+    stop(attempt, GW_BREAKER_IGNORED);
+}
+
+/* The first attempt has lost to the hedge, which began later: if that was another host, this one
+ * would go on hanging unnoticed, since no attempt at it comes to its end. */
+void gw_attempt_overtake(struct gw_attempt *attempt) {
+    const struct gw_attempt *hedge = &attempt->call->attempts[1];
+    bool is_beaten = attempt != hedge && attempt->host != hedge->host;
+    stop(attempt, is_beaten ? GW_BREAKER_FAILURE : GW_BREAKER_IGNORED);
 }
 
 /* --- Its beginning --- */
 
-/* Until the call's own time is over, or that of a try if it is shorter. */
-static int64_t limit_of(struct gw_attempt *attempt, int64_t now_ms) {
-    const struct gw_backend_call *call = attempt->call;
+static int64_t shorter(int64_t ms, int64_t limit_or_0) {
+    return limit_or_0 && limit_or_0 < ms ? limit_or_0 : ms;
+}
+
+/* What an attempt may take if nothing else has taken of it: the least of what the operator says of
+ * the call, of a try and of the whole request. */
+static int64_t full_time_of(const struct gw_backend_call *call) {
     const struct gw_target *target = call->target;
     const struct gw_backend_request *request = &call->request;
     int64_t full = request->timeout_ms ? request->timeout_ms : target->timeout_ms;
     int64_t try = request->try_timeout_ms ? request->try_timeout_ms : target->try_timeout_ms;
+    return shorter(shorter(full, try), request->allowance_ms);
+}
+
+/* Until the call's own time is over, or that of a try if it is shorter. */
+static int64_t limit_of(struct gw_attempt *attempt, int64_t now_ms) {
+    const struct gw_backend_call *call = attempt->call;
+    int64_t full = full_time_of(call);
     int64_t left = call->until_ms > now_ms ? call->until_ms - now_ms : 1;
-    if (try && try < full)
-        full = try;
     attempt->ends_call = left <= full;
     attempt->cut_short = left * 2 < full;
     return attempt->ends_call ? left : full;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define REFUSED_FOR_MS 1000 /* what a caller is told when there is no place even in line */
+#define LOOK_MS        5    /* how soon a retry looks again for a free connection */
 
 static void on_timer(evutil_socket_t fd, short what, void *user);
 
@@ -57,6 +58,11 @@ void gw_backend_answer(struct gw_backend_call *call, enum gw_failure failure, co
     call->result.failure = failure;
     call->result.error = error;
     event_active(&call->timer, EV_TIMEOUT, 1);
+}
+
+void gw_backend_answer_open(struct gw_backend_call *call, int64_t retry_after_ms) {
+    call->result.retry_after_ms = retry_after_ms;
+    gw_backend_answer(call, GW_FAILURE_OPEN, "the circuit breaker is open");
 }
 
 void gw_backend_cancel(struct gw_backend_call *call) {
@@ -188,7 +194,7 @@ void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failur
     take_result(call, failure, response);
     if (!answered && other->sent)
         return;
-    gw_attempt_cancel(other);
+    gw_attempt_overtake(other);
     if (answered)
         deliver(call);
     else
@@ -205,18 +211,21 @@ static void await(struct gw_backend_call *call) {
 }
 
 void gw_backend_begin(struct gw_backend_call *call) {
-    int64_t now_ms = gw_clock_ms();
+    int64_t now_ms = gw_clock_ms(), retry_after_ms;
     gw_retry_budget_deposit(call->backend->budget, now_ms);
-    if (gw_attempt_start(&call->attempts[0], now_ms, &call->result.retry_after_ms))
+    if (gw_attempt_start(&call->attempts[0], now_ms, &retry_after_ms))
         await(call);
     else
-        gw_backend_answer(call, GW_FAILURE_OPEN, "the circuit breaker is open");
+        gw_backend_answer_open(call, retry_after_ms);
 }
 
-/* A retry into an open breaker is none: what the last attempt got is the result. */
+/* A retry into an open breaker is none: what the last attempt got is the result. One that finds no
+ * connection free looks again, as long as there is time. */
 static void retry(struct gw_backend_call *call) {
-    int64_t ignored;
-    if (gw_attempt_start(&call->attempts[0], gw_clock_ms(), &ignored))
+    int64_t now_ms = gw_clock_ms(), ignored;
+    if (!gw_hosts_have_room(call, now_ms) && now_ms < call->until_ms)
+        set_timer(call, LOOK_MS);
+    else if (now_ms < call->until_ms && gw_attempt_start(&call->attempts[0], now_ms, &ignored))
         await(call);
     else
         deliver(call);
@@ -225,7 +234,8 @@ static void retry(struct gw_backend_call *call) {
 static void hedge(struct gw_backend_call *call) {
     int64_t now_ms = gw_clock_ms(), ignored;
     call->is_hedged = true;
-    if (gw_retry_budget_withdraw(call->backend->budget, now_ms))
+    if (gw_hosts_have_room(call, now_ms) &&
+        gw_retry_budget_withdraw(call->backend->budget, now_ms))
         gw_attempt_start(&call->attempts[1], now_ms, &ignored);
 }
 
@@ -282,6 +292,15 @@ static void refuse(struct gw_backend_call *call) {
     gw_backend_answer(call, GW_FAILURE_REFUSED, "too many calls of it are in work");
 }
 
+/* Not for what would not be let in then. */
+static void wait_in_line(struct gw_backend_call *call) {
+    int64_t retry_after_ms;
+    if (!gw_breaker_lets_in(call->backend->breaker, gw_clock_ms(), &retry_after_ms))
+        gw_backend_answer_open(call, retry_after_ms);
+    else if (!gw_line_join(call))
+        refuse(call);
+}
+
 struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_caller *caller,
                                          const struct gw_backend_request *request,
                                          gw_backend_done_fn done, void *user) {
@@ -294,7 +313,7 @@ struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_c
         gw_backend_answer(call, GW_FAILURE_DEADLINE, "the request's deadline has passed");
     else if (gw_line_has_place(call))
         gw_backend_begin(call);
-    else if (!gw_line_join(call))
-        refuse(call);
+    else
+        wait_in_line(call);
     return call;
 }

@@ -79,7 +79,8 @@ void gw_backend_log_change(const struct gw_backend *backend, const char *host,
 
 TAILQ_HEAD(gw_backend_calls, gw_backend_call);
 
-/* The calls of one worker that wait for a place at one backend, first come, first served. */
+/* The calls of one worker that wait for a place at one backend, or for a connection to it, first
+ * come, first served. */
 struct gw_line {
     struct gw_line *next; /* of the caller */
     struct gw_backend *backend;
@@ -109,7 +110,7 @@ struct gw_attempt {
     struct gw_breaker_permit host_permit;
     bool has_host_permit;
     bool ends_call; /* when its time is over, so is the call's */
-    bool cut_short; /* has less than half of the time that it should have */
+    bool cut_short; /* has less than half of the time that the operator gives one */
 };
 
 enum gw_backend_phase {
@@ -129,6 +130,7 @@ struct gw_backend_call {
     enum gw_backend_phase phase;
     bool idempotent;
     bool has_place;      /* in the bulkhead */
+    bool is_counted;     /* in line, among the bulkhead's waiting ones */
     bool deadline_first; /* `until_ms` is the request's deadline, not the call's timeout */
     bool is_hedged;
     int64_t started_us, until_ms;
@@ -142,6 +144,7 @@ struct gw_backend_call {
 /* backend.c */
 void gw_backend_begin(struct gw_backend_call *call); /* it has its place */
 void gw_backend_answer(struct gw_backend_call *call, enum gw_failure failure, const char *error);
+void gw_backend_answer_open(struct gw_backend_call *call, int64_t retry_after_ms);
 const char *gw_backend_error(enum gw_failure failure, const struct gw_call_response *response);
 
 /* What an attempt got; it may take the buffers of `response`. The last that it does. */
@@ -150,9 +153,15 @@ void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failur
 
 /* attempt.c: false if the breaker lets nothing through, with the time until it may. */
 bool gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms, int64_t *retry_after_ms);
-void gw_attempt_cancel(struct gw_attempt *attempt); /* if it is in flight */
 
-/* hosts.c: chooses the attempt's host, and lets it go. */
+/* If it is in flight: nobody waits for it any more; or the other one of its call has answered. */
+void gw_attempt_cancel(struct gw_attempt *attempt);
+void gw_attempt_overtake(struct gw_attempt *attempt);
+
+/* hosts.c: whether there is a host that one more attempt could go to. */
+bool gw_hosts_have_room(const struct gw_backend_call *call, int64_t now_ms);
+
+/* Chooses the attempt's host, where there is room, and lets it go. */
 void gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms);
 
 /* Whether hosts have breakers of their own and another host than the attempt's is well. */
@@ -165,6 +174,7 @@ bool gw_line_join(struct gw_backend_call *call);
 void gw_line_leave(struct gw_backend_call *call);
 bool gw_line_has_place(struct gw_backend_call *call);       /* takes it */
 void gw_line_give_place_back(struct gw_backend_call *call); /* if it has one */
+void gw_line_moves(struct gw_caller *caller, struct gw_backend *backend); /* there may be room */
 void gw_line_free_all(struct gw_caller *caller);
 
 /* health_check.c: from the first call on, where the target asks for it. */

@@ -52,13 +52,22 @@ static bool note(struct gw_backend_host *host, bool ok) {
     return changed;
 }
 
+/* Those who waited ever longer for it need not wait for what has happened already. */
+static void expect_recovery(const struct gw_backend_host *host) {
+    gw_breaker_expect_recovery(host->breaker);
+    gw_breaker_expect_recovery(host->backend->breaker);
+}
+
 static void on_answer(void *user, struct gw_call_response *response) {
     struct probe *probe = user;
     bool ok = response->outcome == GW_CALL_OK && response->status < 400;
     char reason[32];
     snprintf(reason, sizeof reason, "status %u", response->status);
-    if (note(probe->host, ok))
+    if (note(probe->host, ok)) {
         log_change(probe->host, ok, response->outcome == GW_CALL_OK ? reason : response->error);
+        if (ok)
+            expect_recovery(probe->host);
+    }
     LIST_REMOVE(probe, link);
     free(probe);
 }

@@ -1,6 +1,7 @@
-/* The hosts of a backend, and the choice of one for an attempt: of those that are well, not tried
- * yet if there is one, the less busy of two. If none is well, all are used: a backend that is
- * called in vain comes back by itself, one that is not called does not. */
+/* The hosts of a backend, and the choice of one for an attempt: of those that are well and to which
+ * this worker has room for one more connection, not tried yet if there is one, the less busy of two.
+ * If none is well, all are used: a backend that is called in vain comes back by itself, one that is
+ * not called does not. */
 #include "engine/backend_internal.h"
 
 #include "base/alloc.h"
@@ -67,12 +68,33 @@ static bool is_well(const struct gw_target *target, const struct gw_backend_host
     return !target->breaker_per_host || gw_breaker_state(host->breaker, now_ms) != GW_BREAKER_OPEN;
 }
 
+static uint64_t all_of(const struct gw_target *target) {
+    return UINT64_MAX >> (64 - target->n_hosts);
+}
+
 static uint64_t well_ones(const struct gw_target *target, int64_t now_ms) {
     uint64_t well = 0;
     for (unsigned i = 0; i < target->n_hosts; i++)
         if (is_well(target, target->hosts[i], now_ms))
             well |= UINT64_C(1) << i;
     return well;
+}
+
+static uint64_t with_room(const struct gw_backend_call *call, uint64_t hosts) {
+    for (unsigned i = 0; i < call->target->n_hosts; i++)
+        if (!gw_client_has_room(call->caller->client, call->target->hosts[i]->url))
+            hosts &= ~(UINT64_C(1) << i);
+    return hosts;
+}
+
+/* A host that is not well is not used because the others are busy. */
+static uint64_t candidates(const struct gw_backend_call *call, int64_t now_ms) {
+    uint64_t well = well_ones(call->target, now_ms);
+    return with_room(call, well ? well : all_of(call->target));
+}
+
+bool gw_hosts_have_room(const struct gw_backend_call *call, int64_t now_ms) {
+    return candidates(call, now_ms) != 0;
 }
 
 /* A host whose breaker is half-open may have its trials already. */
@@ -88,12 +110,12 @@ static bool admit(struct gw_attempt *attempt, int64_t now_ms) {
 /* Ends with a host that admits the attempt, or, where none is well enough, with any. */
 static void pick_of_several(struct gw_attempt *attempt, int64_t now_ms) {
     struct gw_backend_call *call = attempt->call;
-    uint64_t well = well_ones(call->target, now_ms);
+    uint64_t hosts = candidates(call, now_ms);
     do {
-        attempt->host = gw_balancer_pick(call->target->balancer, well, call->tried,
+        attempt->host = gw_balancer_pick(call->target->balancer, hosts, call->tried,
                                          gw_caller_random(call->caller));
-        well &= ~(UINT64_C(1) << attempt->host);
-    } while (!admit(attempt, now_ms) && well);
+        hosts &= ~(UINT64_C(1) << attempt->host);
+    } while (!admit(attempt, now_ms) && hosts);
     call->tried |= UINT64_C(1) << attempt->host;
 }
 

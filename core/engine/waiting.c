@@ -1,6 +1,9 @@
-/* The line before a backend that has as many calls as it may: first come, first served, for each
- * worker. Calls of other workers end without a word here, so that a timer looks for their places.
- */
+/* The line before a backend that has as many calls as it may, or to which the worker has as many
+ * connections as it may: first come, first served, for each worker. Calls of other workers end
+ * without a word here, so that a timer looks for their places.
+ *
+ * A call in line has not begun: its breaker has not been asked, and nothing has been written of how
+ * long it will be waited for. If the breaker opens meanwhile, those in line hear it at once. */
 #include "engine/backend_internal.h"
 
 #include "base/alloc.h"
@@ -37,31 +40,43 @@ static void look_later(struct gw_line *line) {
 
 /* --- Places --- */
 
-/* Whoever is in line comes before whoever comes now. */
-bool gw_line_has_place(struct gw_backend_call *call) {
+static bool take_place(struct gw_backend_call *call, int64_t now_ms) {
+    if (!gw_hosts_have_room(call, now_ms))
+        return false;
     if (call->target->max_concurrent == 0)
         return true;
-    struct gw_line *line = find(call->caller, call->backend);
-    if (line && !TAILQ_EMPTY(&line->calls))
-        return false;
     return call->has_place = gw_bulkhead_try_enter(&call->backend->bulkhead);
 }
 
-/* Those in line hear of it at the end of this turn: one of them may be cancelled within it. */
+/* Whoever is in line comes before whoever comes now. */
+bool gw_line_has_place(struct gw_backend_call *call) {
+    struct gw_line *line = find(call->caller, call->backend);
+    if (line && !TAILQ_EMPTY(&line->calls))
+        return false;
+    return take_place(call, call->started_us / 1000);
+}
+
+/* At the end of this turn: one of them may be cancelled within it. */
+void gw_line_moves(struct gw_caller *caller, struct gw_backend *backend) {
+    struct gw_line *line = find(caller, backend);
+    if (line && !TAILQ_EMPTY(&line->calls))
+        event_active(&line->timer, EV_TIMEOUT, 1);
+}
+
 void gw_line_give_place_back(struct gw_backend_call *call) {
     if (!call->has_place)
         return;
     call->has_place = false;
     gw_bulkhead_leave(&call->backend->bulkhead);
-    struct gw_line *line = find(call->caller, call->backend);
-    if (line && !TAILQ_EMPTY(&line->calls))
-        event_active(&line->timer, EV_TIMEOUT, 1);
+    gw_line_moves(call->caller, call->backend);
 }
 
 /* --- The line --- */
 
+/* Who waits for a connection only is not among those that the backend's options let wait. */
 bool gw_line_join(struct gw_backend_call *call) {
-    if (!gw_bulkhead_try_wait(&call->backend->bulkhead))
+    call->is_counted = call->target->max_concurrent > 0;
+    if (call->is_counted && !gw_bulkhead_try_wait(&call->backend->bulkhead))
         return false;
     struct gw_line *line = find_or_make(call->caller, call->backend);
     if (TAILQ_EMPTY(&line->calls))
@@ -73,7 +88,8 @@ bool gw_line_join(struct gw_backend_call *call) {
 
 static void remove_from(struct gw_line *line, struct gw_backend_call *call) {
     TAILQ_REMOVE(&line->calls, call, waiting);
-    gw_bulkhead_stop_waiting(&line->backend->bulkhead);
+    if (call->is_counted)
+        gw_bulkhead_stop_waiting(&line->backend->bulkhead);
 }
 
 void gw_line_leave(struct gw_backend_call *call) {
@@ -92,17 +108,32 @@ static void give_up_late_ones(struct gw_line *line, int64_t now_ms) {
     }
 }
 
+static void turn_all_away(struct gw_line *line, int64_t retry_after_ms) {
+    struct gw_backend_call *first;
+    while ((first = TAILQ_FIRST(&line->calls))) {
+        remove_from(line, first);
+        gw_backend_answer_open(first, retry_after_ms);
+    }
+}
+
+static void let_in(struct gw_line *line, int64_t now_ms) {
+    struct gw_backend_call *first;
+    while ((first = TAILQ_FIRST(&line->calls)) && take_place(first, now_ms)) {
+        remove_from(line, first);
+        gw_backend_begin(first);
+    }
+}
+
 static void on_look(evutil_socket_t fd, short what, void *user) {
     (void)fd, (void)what;
     struct gw_line *line = user;
-    struct gw_backend_call *first;
-    give_up_late_ones(line, gw_clock_ms());
-    while ((first = TAILQ_FIRST(&line->calls)) && gw_bulkhead_try_enter(&line->backend->bulkhead)) {
-        remove_from(line, first);
-        first->has_place = true;
-        gw_backend_begin(first);
-    }
-    if (first)
+    int64_t now_ms = gw_clock_ms(), retry_after_ms;
+    give_up_late_ones(line, now_ms);
+    if (gw_breaker_lets_in(line->backend->breaker, now_ms, &retry_after_ms))
+        let_in(line, now_ms);
+    else
+        turn_all_away(line, retry_after_ms);
+    if (!TAILQ_EMPTY(&line->calls))
         look_later(line);
 }
 

@@ -124,10 +124,9 @@ void gw_call_cancel(struct gw_call *call) {
     recycle(call);
 }
 
-/* The newest first: what the end of a call makes room for is then gone already, and is not sent. */
 void gw_client_free_calls(struct gw_client *client) {
     while (!TAILQ_EMPTY(&client->running))
-        gw_call_cancel(TAILQ_LAST(&client->running, gw_call_list));
+        gw_call_cancel(TAILQ_FIRST(&client->running));
     while (!TAILQ_EMPTY(&client->finished))
         gw_call_cancel(TAILQ_FIRST(&client->finished));
     while (!TAILQ_EMPTY(&client->spare))

@@ -94,7 +94,6 @@ static struct gw_client_host *host_new(struct gw_client *client, struct gw_str n
     host->is_plain = gw_str_equal_nocase((struct gw_str){name.data, scheme}, GW_STR("http://"));
     host->url = gw_curl_parse(host->name);
     TAILQ_INIT(&host->idle);
-    TAILQ_INIT(&host->queue);
     return host;
 }
 
@@ -109,6 +108,11 @@ static struct gw_client_host *add_host(struct gw_client *client, struct gw_str n
     client->hosts = gw_realloc(client->hosts, (client->n_hosts + 1) * sizeof *client->hosts);
     client->hosts[client->n_hosts++] = host;
     return host;
+}
+
+bool gw_client_has_room(const struct gw_client *client, const char *url) {
+    const struct gw_client_host *host = find_host(client, host_of(url));
+    return !host || host->n_running < client->max_connections;
 }
 
 /* --- Transfers --- */
@@ -135,6 +139,7 @@ bool gw_transfer_prepare(struct gw_call *call, const struct gw_call_request *req
 }
 
 void gw_transfer_start(struct gw_call *call) {
+    call->host->n_running++;
     if (call->host->is_plain)
         gw_pool_start(call);
     else
@@ -142,6 +147,7 @@ void gw_transfer_start(struct gw_call *call) {
 }
 
 void gw_transfer_stop(struct gw_call *call) {
+    call->host->n_running--;
     if (call->host->is_plain)
         gw_pool_stop(call);
     else

@@ -26,7 +26,7 @@ struct gw_client;
 struct gw_call;
 
 struct gw_client_options {
-    unsigned max_connections;      /* per host */
+    unsigned max_connections;      /* per host; see gw_client_has_room() */
     unsigned max_idle_connections; /* per host; https: kept as their sum over the hosts called */
     int64_t lifetime_ms;           /* of a connection; 0: a minute */
     const char *ca_file;           /* NULL: the system's */
@@ -55,7 +55,7 @@ struct gw_call_request {
     bool has_body;
     bool forbids_repeat;        /* though its method is idempotent: see above */
     int64_t connect_timeout_ms; /* with the name's lookup and TLS: GW_CALL_CONNECT or GW_CALL_DNS */
-    int64_t timeout_ms;         /* of the whole call, also while it waits for a connection */
+    int64_t timeout_ms;         /* of the whole call */
     uint64_t max_response;      /* bytes of the body */
 };
 
@@ -74,6 +74,11 @@ typedef void (*gw_call_done_fn)(void *user, struct gw_call_response *response);
 
 struct gw_client *gw_client_new(struct event_base *base, const struct gw_client_options *options);
 void gw_client_free(struct gw_client *client); /* cancels what is in flight */
+
+/* Whether a call to the URL's host would stay within max_connections. The client does not hold a
+ * call back: who starts one where there is no room gets another connection. So the caller's time
+ * limits and breakers see calls that are on their way, never calls that stand in a queue. */
+bool gw_client_has_room(const struct gw_client *client, const char *url);
 
 struct gw_call *gw_client_start(struct gw_client *client, const struct gw_call_request *request,
                                 gw_call_done_fn done, void *user);

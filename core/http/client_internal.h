@@ -2,7 +2,7 @@
  *
  *     call.c    the life of a call: its lists, its time limit, its delivery
  *     client.c  the client, the hosts it has called, and which transport runs a call
- *     pool.c    http: which connection of its host a call gets, and which calls must wait
+ *     pool.c    http: which connection of its host a call gets
  *     wire.c    http: one connection, the request on it and the response from it
  *     curl.c    https, and connecting for http: the only file that knows libcurl
  *
@@ -28,7 +28,6 @@ enum gw_call_state { GW_CALL_SPARE, GW_CALL_RUNNING, GW_CALL_FINISHED };
 /* Where a running call to an http host is. */
 enum gw_call_place {
     GW_CALL_NOWHERE,    /* not started, or its response is in */
-    GW_CALL_QUEUED,     /* in the host's queue */
     GW_CALL_CONNECTING, /* libcurl connects for it */
     GW_CALL_ON_WIRE,
 };
@@ -49,7 +48,6 @@ struct gw_call {
     struct gw_client_host *host; /* not owned; the client's */
 
     /* pool.c's. */
-    TAILQ_ENTRY(gw_call) queued; /* of the host's queue */
     enum gw_call_place place;
     struct gw_wire *wire; /* not owned; the one that carries it */
 
@@ -70,11 +68,11 @@ struct gw_client_host {
     bool is_plain;           /* http, else https */
     void *url;               /* owned: the name as libcurl parsed it */
     struct gw_client *client;
+    unsigned n_running; /* calls */
 
     /* pool.c's, of an http host. */
-    struct gw_wire_list idle;  /* owned; the one used last comes first */
-    struct gw_call_list queue; /* waiting for a connection, first come, first served */
-    unsigned n_idle, n_wires;  /* n_wires: idle, carrying a call, or being connected */
+    struct gw_wire_list idle; /* owned; the one used last comes first */
+    unsigned n_idle;
 };
 
 struct gw_client {

@@ -52,7 +52,6 @@ static CURLM *multi_new(struct gw_curl *curl) {
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, want_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, curl);
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)curl->client->max_connections);
     return multi;
 }
 

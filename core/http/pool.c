@@ -1,5 +1,4 @@
-/* A call takes the connection of its host that was used last, or has one made, or waits in the
- * host's queue until one is free or closed.
+/* A call takes the connection of its host that was used last, or has one made.
  *
  * Connecting is libcurl's (CURLOPT_CONNECT_ONLY): it looks names up in a thread, so that the loop
  * never waits, asks again after a few seconds, so that addresses may change, tries IPv6 and IPv4
@@ -20,9 +19,8 @@ static void leave_wire(struct gw_wire *wire) {
     wire->call = NULL;
 }
 
-static void discard(struct gw_wire *wire) {
+void gw_pool_drop(struct gw_wire *wire) {
     leave_wire(wire);
-    wire->host->n_wires--;
     gw_wire_free(wire);
 }
 
@@ -44,7 +42,6 @@ static void carry(struct gw_wire *wire, struct gw_call *call) {
 }
 
 static void connect_for(struct gw_call *call) {
-    call->host->n_wires++;
     call->place = GW_CALL_CONNECTING;
     gw_curl_connect(call);
 }
@@ -57,38 +54,17 @@ static struct gw_wire *take_idle(const struct gw_call *call) {
         unidle(wire);
         if (call->outgoing.is_idempotent || gw_wire_is_quiet(wire))
             return wire;
-        discard(wire);
+        gw_pool_drop(wire);
     }
     return NULL;
-}
-
-static void enqueue(struct gw_call *call) {
-    call->place = GW_CALL_QUEUED;
-    TAILQ_INSERT_TAIL(&call->host->queue, call, queued);
-}
-
-static struct gw_call *dequeue(struct gw_client_host *host) {
-    struct gw_call *call = TAILQ_FIRST(&host->queue);
-    if (call)
-        TAILQ_REMOVE(&host->queue, call, queued);
-    return call;
 }
 
 void gw_pool_start(struct gw_call *call) {
     struct gw_wire *wire = take_idle(call);
     if (wire)
         carry(wire, call);
-    else if (call->host->n_wires < call->client->max_connections)
-        connect_for(call);
     else
-        enqueue(call);
-}
-
-/* There is an idle connection, or room for one more. */
-static void start_next(struct gw_client_host *host) {
-    struct gw_call *next = dequeue(host);
-    if (next)
-        gw_pool_start(next);
+        connect_for(call);
 }
 
 void gw_pool_connected(struct gw_call *call, evutil_socket_t fd) {
@@ -96,7 +72,7 @@ void gw_pool_connected(struct gw_call *call, evutil_socket_t fd) {
 }
 
 void gw_pool_repeat(struct gw_call *call) {
-    discard(call->wire);
+    gw_pool_drop(call->wire);
     connect_for(call);
 }
 
@@ -105,21 +81,10 @@ void gw_pool_repeat(struct gw_call *call) {
 void gw_pool_stop(struct gw_call *call) {
     enum gw_call_place place = call->place;
     call->place = GW_CALL_NOWHERE;
-    if (place == GW_CALL_QUEUED) {
-        TAILQ_REMOVE(&call->host->queue, call, queued);
-    } else if (place == GW_CALL_ON_WIRE) {
+    if (place == GW_CALL_ON_WIRE)
         gw_pool_drop(call->wire);
-    } else if (place == GW_CALL_CONNECTING) {
+    else if (place == GW_CALL_CONNECTING)
         gw_curl_stop(call);
-        call->host->n_wires--;
-        start_next(call->host);
-    }
-}
-
-void gw_pool_drop(struct gw_wire *wire) {
-    struct gw_client_host *host = wire->host;
-    discard(wire);
-    start_next(host);
 }
 
 /* --- Idle connections --- */
@@ -140,18 +105,16 @@ static void make_idle(struct gw_wire *wire) {
 }
 
 void gw_pool_keep(struct gw_wire *wire) {
-    struct gw_client_host *host = wire->host;
     leave_wire(wire);
     if (is_old(wire))
-        discard(wire);
+        gw_pool_drop(wire);
     else
         make_idle(wire);
-    start_next(host);
 }
 
 void gw_pool_close_idle(struct gw_wire *wire) {
     unidle(wire);
-    discard(wire);
+    gw_pool_drop(wire);
 }
 
 static void reap_host(struct gw_client_host *host) {

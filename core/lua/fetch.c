@@ -1,4 +1,4 @@
-/* core.fetch(requests, limit, first): many backend calls, one sleep. All strings are copied into
+/* core.fetch(requests, limit): many backend calls, one sleep. All strings are copied into
  * the batch before the first call is sent, so that nothing of the script is needed while it sleeps
  * and bad arguments are found before anything happens. */
 #include "lua/core.h"
@@ -21,7 +21,7 @@
  * left to use the fallback: a twentieth of what is left, at most this. */
 #define RESERVE_MS 100
 
-enum { REQUESTS = 1, LIMIT = 2, FIRST = 3, BATCH = 4 }; /* stack of l_fetch and k_fetch */
+enum { REQUESTS = 1, LIMIT = 2 }; /* stack of l_fetch and k_fetch */
 
 struct slot {
     struct gw_batch *batch;
@@ -34,15 +34,13 @@ struct slot {
     int64_t timeout_ms, try_timeout_ms, hedge_ms; /* likewise; no hedge */
     struct gw_backend_call *call;                 /* while in flight; NULL before and after */
     bool done;
-    unsigned order; /* of its success, from 1 */
     struct gw_backend_result result;
 };
 
 struct gw_batch {
     struct gw_wait wait;
     struct gw_flow *flow;
-    bool first_only; /* `first` was given */
-    unsigned n, sent, pending, limit, in_flight, successes, wanted;
+    unsigned n, sent, pending, limit, in_flight;
     struct slot slots[];
 };
 
@@ -132,9 +130,7 @@ static void on_done(void *user, struct gw_backend_result *result) {
     result->fields = result->body = (struct gw_buf){0}; /* taken */
     batch->in_flight--;
     finish_slot(slot);
-    if (slot->result.failure == GW_FAILURE_NONE)
-        slot->order = ++batch->successes;
-    else if (!batch->first_only && !slot->has_fallback)
+    if (slot->result.failure != GW_FAILURE_NONE && !slot->has_fallback)
         cancel_rest(batch, GW_FAILURE_CANCELLED);
     advance(batch);
 }
@@ -142,19 +138,22 @@ static void on_done(void *user, struct gw_backend_result *result) {
 static void send_slot(struct slot *slot) {
     struct gw_batch *batch = slot->batch;
     const struct gw_host *host = &batch->flow->state->host;
+    const struct gw_flow *root = gw_flow_root(batch->flow);
     struct gw_backend_request request = {
         .method = slot->method,
         .path = gw_buf_str(&slot->path),
         .fields = gw_buf_str(&slot->fields),
         .body = gw_buf_str(&slot->body),
         .has_body = slot->has_body,
+        .check = slot->raw ? NULL : gw_result_check,
         .repeat = slot->repeat,
         .attempts = slot->attempts,
         .timeout_ms = slot->timeout_ms,
         .try_timeout_ms = slot->try_timeout_ms,
         .hedge_ms = slot->hedge_ms,
         .deadline_ms = deadline_of(slot),
-        .deadline_is_callers = gw_flow_root(batch->flow)->deadline_is_callers,
+        .allowance_ms = batch->flow->shield ? 0 : root->allowance_ms,
+        .deadline_is_callers = root->deadline_is_callers,
     };
     batch->in_flight++;
     slot->call = gw_backend_start(slot->backend, host->caller, &request, on_done, slot);
@@ -166,8 +165,6 @@ static void send_more(struct gw_batch *batch) {
 }
 
 static void advance(struct gw_batch *batch) {
-    if (batch->successes >= batch->wanted)
-        cancel_rest(batch, GW_FAILURE_CANCELLED);
     if (batch->pending)
         send_more(batch);
     else
@@ -338,16 +335,6 @@ static unsigned l_opt_count(lua_State *L, int index, unsigned otherwise) {
 
 /* --- the answer: built in the continuation, protected --- */
 
-static void l_push_order(lua_State *L, const struct gw_batch *batch) {
-    lua_createtable(L, (int)batch->successes, 0);
-    for (unsigned i = 0; i < batch->n; i++) {
-        if (batch->slots[i].order) {
-            lua_pushinteger(L, i + 1);
-            lua_rawseti(L, -2, batch->slots[i].order);
-        }
-    }
-}
-
 static int k_fetched(lua_State *L, int status, lua_KContext ctx) {
     (void)status;
     struct gw_batch *batch = (struct gw_batch *)ctx;
@@ -358,21 +345,18 @@ static int k_fetched(lua_State *L, int status, lua_KContext ctx) {
         l_push_result(L, &batch->slots[i].result, batch->slots[i].raw);
         lua_rawseti(L, -2, i + 1);
     }
-    l_push_order(L, batch);
     release(batch);
-    return 2;
+    return 1;
 }
 
 static int l_fetch(lua_State *L) {
     struct gw_flow *flow = l_waiting_flow(L);
     luaL_checktype(L, REQUESTS, LUA_TTABLE);
-    lua_settop(L, FIRST);
+    lua_settop(L, LIMIT);
     l_raise_if_cancelled(L, flow);
     size_t n = lua_rawlen(L, REQUESTS);
     struct gw_batch *batch = l_new_batch(L, flow, n);
     batch->limit = l_opt_count(L, LIMIT, UINT32_MAX);
-    batch->first_only = !lua_isnil(L, FIRST);
-    batch->wanted = l_opt_count(L, FIRST, UINT32_MAX);
     for (unsigned i = 0; i < n; i++) {
         lua_rawgeti(L, REQUESTS, i + 1);
         l_read_request(L, &batch->slots[i]);

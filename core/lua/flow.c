@@ -295,7 +295,8 @@ enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *e
     struct gw_str id = gw_exchange_id(exchange);
     memcpy(flow->id, id.data, id.len);
     flow->exchange = exchange;
-    flow->deadline_ms = flow->started_ms + gw_flow_route(flow)->deadline_ms;
+    flow->allowance_ms = gw_flow_route(flow)->deadline_ms;
+    flow->deadline_ms = flow->started_ms + flow->allowance_ms;
     *out = flow;
     return outcome;
 }
@@ -315,6 +316,7 @@ void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms) {
 
 void gw_flow_start(struct gw_flow *flow) {
     if (flow->kind == GW_FLOW_JOB) {
+        flow->allowance_ms = JOB_LIMIT_MS;
         flow->deadline_ms = gw_clock_ms() + JOB_LIMIT_MS;
         gw_jobs_progress(flow->state->host.jobs, flow->job_id, 0);
     }

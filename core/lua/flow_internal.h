@@ -46,7 +46,8 @@ struct gw_flow {
     unsigned n_raised;               /* how often the cancellation was raised */
     unsigned shield;                 /* depth: cancellation does not reach it while > 0 */
     int64_t started_ms, deadline_ms; /* monotonic; deadline 0: none */
-    bool deadline_is_callers;        /* it was lowered */
+    int64_t allowance_ms;            /* from start to deadline, as the operator says it */
+    bool deadline_is_callers;        /* who lowered it */
     struct event deadline_timer;     /* set at the first wait */
     bool timer_set;
 

@@ -37,6 +37,9 @@ struct gw_json_error {
  * memory, so `text` must stay alive by other means than the C stack's owner. */
 bool l_json_decode(lua_State *L, struct gw_str text, struct gw_json_error *error);
 
+/* Whether l_json_decode() would succeed, if memory does; plain C, nothing raises. */
+bool gw_json_check(struct gw_str text, struct gw_json_error *error);
+
 /* Pushes "line 3, column 7: lone surrogate" for an error in `text`. */
 void l_json_push_error(lua_State *L, struct gw_str text, const struct gw_json_error *error);
 

@@ -1,12 +1,8 @@
 /* Runs protected: what is here may raise for want of memory, and owns none but Lua's. */
 #include "lua/json.h"
-#include "lua/json_number.h"
-#include "lua/json_text.h"
+#include "lua/json_reader.h"
 
 #include <lauxlib.h>
-#include <string.h>
-
-#define END (-1)
 
 /* Up to so many members wait on the Lua stack until their table can be made in its right size: one
  * that grows by single members is rehashed at each power of two. */
@@ -17,64 +13,21 @@
 
 struct decoder {
     lua_State *L;
-    const char *next, *end;
-    const char *error;
+    struct gw_json_reader reader;
     int array_metatable; /* its place on the stack */
-    int depth;
 };
 
 static bool read_value(struct decoder *d);
 
-static bool fail(struct decoder *d, const char *at, const char *error) {
-    d->next = at;
-    d->error = at < d->end ? error : "unexpected end";
-    return false;
-}
-
-/* The next byte that is not white space; stays before it. */
-static int peek(struct decoder *d) {
-    while (d->next < d->end &&
-           (*d->next == ' ' || *d->next == '\n' || *d->next == '\r' || *d->next == '\t'))
-        d->next++;
-    return d->next < d->end ? (unsigned char)*d->next : END;
-}
-
-static bool accept(struct decoder *d, char c) {
-    if (peek(d) != c)
-        return false;
-    d->next++;
-    return true;
-}
-
-static bool expect(struct decoder *d, char c, const char *error) {
-    return accept(d, c) || fail(d, d->next, error);
-}
-
-static bool read_word(struct decoder *d, const char *word) {
-    const char *p = d->next;
-    for (; *word; word++, p++)
-        if (p == d->end || *p != *word)
-            return fail(d, p, "expected a value");
-    d->next = p;
-    return true;
-}
-
 static bool read_number(struct decoder *d) {
     struct gw_json_number number;
-    struct gw_str rest = {d->next, (size_t)(d->end - d->next)};
-    switch (gw_json_number_read(rest, &number)) {
-    case GW_JSON_INTEGER:
+    bool is_integer;
+    if (!gw_json_take_number(&d->reader, &number, &is_integer))
+        return false;
+    if (is_integer)
         lua_pushinteger(d->L, number.integer);
-        break;
-    case GW_JSON_FLOAT:
+    else
         lua_pushnumber(d->L, number.real);
-        break;
-    case GW_JSON_MALFORMED:
-        return fail(d, number.end, "malformed number");
-    case GW_JSON_OUT_OF_RANGE:
-        return fail(d, d->next, "number out of range");
-    }
-    d->next = number.end;
     return true;
 }
 
@@ -92,32 +45,24 @@ static void push_unescaped(lua_State *L, struct gw_str text) {
 }
 
 static bool read_string(struct decoder *d) {
-    struct gw_json_string string = gw_json_check_string(d->next + 1, d->end);
-    if (string.error)
-        return fail(d, string.end, string.error);
-    struct gw_str text = {d->next + 1, (size_t)(string.end - d->next - 1)};
-    if (string.has_escapes)
+    struct gw_str text;
+    bool has_escapes;
+    if (!gw_json_take_string(&d->reader, &text, &has_escapes))
+        return false;
+    if (has_escapes)
         push_unescaped(d->L, text);
     else
         lua_pushlstring(d->L, text.data, text.len);
-    d->next = string.end + 1;
     return true;
 }
 
 /* Steps behind the bracket, and leaves a placeholder on the stack where the table will be. */
 static bool enter(struct decoder *d) {
-    if (d->depth == GW_JSON_MAX_DEPTH)
-        return fail(d, d->next, "nested too deeply");
-    d->depth++;
-    d->next++;
+    if (!gw_json_enter(&d->reader, GW_JSON_MAX_DEPTH))
+        return false;
     luaL_checkstack(d->L, BATCH + SPARE, NULL);
     lua_pushnil(d->L);
     return true;
-}
-
-static bool leave(struct decoder *d, char bracket, const char *error) {
-    d->depth--;
-    return expect(d, bracket, error);
 }
 
 static void need_table(lua_State *L, int table, int items, int members) {
@@ -159,7 +104,7 @@ static bool read_items(struct decoder *d, int table) {
             return false;
         if (lua_gettop(d->L) - table == BATCH)
             n = store_items(d->L, table, n);
-    } while (accept(d, ','));
+    } while (gw_json_accept(&d->reader, ','));
     store_items(d->L, table, n);
     return true;
 }
@@ -168,18 +113,18 @@ static bool read_array(struct decoder *d) {
     if (!enter(d))
         return false;
     int table = lua_gettop(d->L);
-    if (peek(d) != ']' && !read_items(d, table))
+    if (gw_json_peek(&d->reader) != ']' && !read_items(d, table))
         return false;
     need_table(d->L, table, 0, 0);
     lua_pushvalue(d->L, d->array_metatable);
     lua_setmetatable(d->L, table);
-    return leave(d, ']', "expected ',' or ']'");
+    return gw_json_leave(&d->reader, ']', "expected ',' or ']'");
 }
 
 static bool read_member(struct decoder *d) {
-    if (peek(d) != '"')
-        return fail(d, d->next, "expected a string as key");
-    return read_string(d) && expect(d, ':', "expected ':'") && read_value(d);
+    if (gw_json_peek(&d->reader) != '"')
+        return gw_json_fail(&d->reader, d->reader.next, "expected a string as key");
+    return read_string(d) && gw_json_expect(&d->reader, ':', "expected ':'") && read_value(d);
 }
 
 static bool read_members(struct decoder *d, int table) {
@@ -188,7 +133,7 @@ static bool read_members(struct decoder *d, int table) {
             return false;
         if (lua_gettop(d->L) - table == BATCH)
             store_members(d->L, table);
-    } while (accept(d, ','));
+    } while (gw_json_accept(&d->reader, ','));
     store_members(d->L, table);
     return true;
 }
@@ -197,14 +142,14 @@ static bool read_object(struct decoder *d) {
     if (!enter(d))
         return false;
     int table = lua_gettop(d->L);
-    if (peek(d) != '}' && !read_members(d, table))
+    if (gw_json_peek(&d->reader) != '}' && !read_members(d, table))
         return false;
     need_table(d->L, table, 0, 0);
-    return leave(d, '}', "expected ',' or '}'");
+    return gw_json_leave(&d->reader, '}', "expected ',' or '}'");
 }
 
 static bool read_value(struct decoder *d) {
-    int c = peek(d);
+    int c = gw_json_peek(&d->reader);
     switch (c) {
     case '"':
         return read_string(d);
@@ -214,39 +159,30 @@ static bool read_value(struct decoder *d) {
         return read_array(d);
     case 't':
         lua_pushboolean(d->L, true);
-        return read_word(d, "true");
+        return gw_json_read_word(&d->reader, "true");
     case 'f':
         lua_pushboolean(d->L, false);
-        return read_word(d, "false");
+        return gw_json_read_word(&d->reader, "false");
     case 'n':
         lua_pushlightuserdata(d->L, NULL);
-        return read_word(d, "null");
+        return gw_json_read_word(&d->reader, "null");
     default:
-        return c == '-' || (c >= '0' && c <= '9') ? read_number(d)
-                                                  : fail(d, d->next, "expected a value");
+        return c == '-' || (c >= '0' && c <= '9')
+                   ? read_number(d)
+                   : gw_json_fail(&d->reader, d->reader.next, "expected a value");
     }
 }
 
-/* A byte order mark may be ignored (RFC 8259, 8.1). It is refused, because what reads the text next
- * may not ignore it. */
-static bool read_document(struct decoder *d) {
-    if (d->end - d->next >= 3 && memcmp(d->next, "\xef\xbb\xbf", 3) == 0)
-        return fail(d, d->next, "byte order mark");
-    if (!read_value(d))
-        return false;
-    return peek(d) == END || fail(d, d->next, "text after the value");
-}
-
 bool l_json_decode(lua_State *L, struct gw_str text, struct gw_json_error *error) {
-    struct decoder d = {.L = L, .next = text.data, .end = text.data + text.len};
+    struct decoder d = {.L = L, .reader = {.next = text.data, .end = text.data + text.len}};
     luaL_checkstack(L, SPARE, NULL);
     l_json_push_array_metatable(L);
     d.array_metatable = lua_gettop(L);
-    bool ok = read_document(&d);
+    bool ok = gw_json_begin(&d.reader) && read_value(&d) && gw_json_finish(&d.reader);
     if (ok)
         lua_replace(L, d.array_metatable);
     else
-        *error = (struct gw_json_error){(size_t)(d.next - text.data), d.error};
+        *error = (struct gw_json_error){(size_t)(d.reader.next - text.data), d.reader.error};
     lua_settop(L, d.array_metatable - !ok);
     return ok;
 }

@@ -18,8 +18,8 @@ static bool is_json(struct gw_str type) {
             gw_str_equal_nocase((struct gw_str){media.data + media.len - 5, 5}, GW_STR("+json")));
 }
 
-static bool has_json(const struct gw_backend_result *result) {
-    struct gw_str lines = gw_buf_str(&result->fields), line, name, value;
+static bool says_json(struct gw_str lines) {
+    struct gw_str line, name, value;
     while (gw_str_split(lines, '\n', &line, &lines))
         if (gw_str_split(line, ':', &name, &value) &&
             gw_str_equal_nocase(name, GW_STR("content-type"))) {
@@ -30,19 +30,31 @@ static bool has_json(const struct gw_backend_result *result) {
     return false;
 }
 
-/* Sets json or body of the table on the top. False if it says that it is JSON and is not. */
-static bool l_set_content(lua_State *L, const struct gw_backend_result *result, bool raw,
-                          struct gw_json_error *error) {
+/* Whether HTTP lets the answer to such a request have no body, whatever its type is. */
+static bool may_be_empty(const char *method, unsigned status) {
+    return strcmp(method, "HEAD") == 0 || status == 204 || status == 304;
+}
+
+const char *gw_result_check(const struct gw_backend_request *request,
+                            const struct gw_call_response *response) {
+    struct gw_str body = gw_buf_str(&response->body);
+    struct gw_json_error error;
+    if (!says_json(gw_buf_str(&response->fields)) ||
+        (body.len == 0 && may_be_empty(request->method, response->status)))
+        return NULL;
+    return gw_json_check(body, &error) ? NULL : error.reason;
+}
+
+/* Sets json of the table on the top or, where it is none or is not to be read, body. */
+static void l_set_content(lua_State *L, const struct gw_backend_result *result, bool raw) {
     struct gw_str body = gw_buf_str(&result->body);
-    if (!raw && has_json(result)) {
-        if (!l_json_decode(L, body, error))
-            return false;
+    struct gw_json_error ignored;
+    if (!raw && says_json(gw_buf_str(&result->fields)) && l_json_decode(L, body, &ignored)) {
         lua_setfield(L, -2, "json");
-    } else {
-        lua_pushlstring(L, body.data, body.len);
-        lua_setfield(L, -2, "body");
+        return;
     }
-    return true;
+    lua_pushlstring(L, body.data ? body.data : "", body.len);
+    lua_setfield(L, -2, "body");
 }
 
 static void l_copy_field(lua_State *L, int from, const char *key) {
@@ -71,31 +83,12 @@ static void l_push_call_failure(lua_State *L, const struct gw_backend_result *re
     lua_replace(L, request);
 }
 
-/* Whether HTTP lets the answer to the request on the top have no body, whatever its type is. */
-static bool l_has_no_body(lua_State *L, const struct gw_backend_result *result) {
-    if (result->body.len)
-        return false;
-    lua_getfield(L, -1, "method");
-    bool is_head = strcmp(lua_tostring(L, -1), "HEAD") == 0;
-    lua_pop(L, 1);
-    return is_head || result->status == 204 || result->status == 304;
-}
-
 static void l_push_response(lua_State *L, const struct gw_backend_result *result, bool raw) {
-    struct gw_json_error error;
     struct gw_str lines = gw_buf_str(&result->fields);
-    raw = raw || l_has_no_body(L, result);
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, result->status);
     lua_setfield(L, -2, "status");
-    if (!l_set_content(L, result, raw, &error)) {
-        lua_pop(L, 1);
-        lua_pushfstring(L, "bad JSON at byte %d: %s", (int)error.at, error.reason);
-        lua_insert(L, -2);
-        l_push_call_failure(L, result, GW_FAILURE_DECODE, lua_tostring(L, -2));
-        lua_remove(L, -2);
-        return;
-    }
+    l_set_content(L, result, raw);
     lua_pushlstring(L, lines.data, lines.len);
     lua_setfield(L, -2, HEADER_TEXT);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gw_state_of(L)->response_meta);
@@ -103,15 +96,33 @@ static void l_push_response(lua_State *L, const struct gw_backend_result *result
     lua_replace(L, -2);
 }
 
+/* A body that broke off has not come this far. */
+static void l_push_unreadable(lua_State *L, const struct gw_backend_result *result) {
+    struct gw_json_error error;
+    if (result->status && !gw_json_check(gw_buf_str(&result->body), &error))
+        lua_pushfstring(L, "bad JSON at byte %d: %s", (int)error.at, error.reason);
+    else
+        lua_pushstring(L, result->error);
+    lua_insert(L, -2);
+    l_push_call_failure(L, result, GW_FAILURE_DECODE, lua_tostring(L, -2));
+    lua_remove(L, -2);
+}
+
 void l_push_result(lua_State *L, const struct gw_backend_result *result, bool raw) {
-    struct gw_json_error ignored;
-    if (result->failure == GW_FAILURE_NONE) {
+    switch (result->failure) {
+    case GW_FAILURE_NONE:
         l_push_response(L, result, raw);
-        return;
+        break;
+    case GW_FAILURE_DECODE:
+        l_push_unreadable(L, result);
+        break;
+    case GW_FAILURE_STATUS:
+        l_push_call_failure(L, result, result->failure, result->error);
+        l_set_content(L, result, raw); /* what it says */
+        break;
+    default:
+        l_push_call_failure(L, result, result->failure, result->error);
     }
-    l_push_call_failure(L, result, result->failure, result->error);
-    if (result->failure == GW_FAILURE_STATUS)
-        l_set_content(L, result, raw, &ignored); /* what it says, if it can be read */
 }
 
 /* core.response_headers(response): most scripts never ask for the table, so it is made on demand.

@@ -35,6 +35,12 @@ static int l_remaining(lua_State *L) {
     return 1;
 }
 
+/* Whether it was the client who set the deadline, which then says nothing of whom it was spent on. */
+static int l_deadline_is_callers(lua_State *L) {
+    lua_pushboolean(L, gw_flow_root(l_current_flow(L))->deadline_is_callers);
+    return 1;
+}
+
 /* Whether the caller is the flow's own coroutine, which only the core may resume. */
 static int l_is_flow(lua_State *L) {
     const struct gw_flow *flow = gw_state_of(L)->current;
@@ -125,6 +131,7 @@ static const luaL_Reg functions[] = {
     {"shield", l_shield},
     {"context", l_context},
     {"remaining", l_remaining},
+    {"deadline_is_callers", l_deadline_is_callers},
     {"is_flow", l_is_flow},
     {"correlation_id", l_correlation_id},
     {"id", l_id},

@@ -143,6 +143,11 @@ static bool is_recovered(const struct gw_breaker *breaker, int64_t now_ms) {
     return breaker->state == GW_BREAKER_OPEN && now_ms >= recovers_at(breaker);
 }
 
+/* What the next caller would meet. */
+static enum gw_breaker_state state_at(const struct gw_breaker *breaker, int64_t now_ms) {
+    return is_recovered(breaker, now_ms) ? GW_BREAKER_HALF_OPEN : breaker->state;
+}
+
 /* --- Leases --- */
 
 /* The order of leases means nothing: the last takes the place of the one that goes. */
@@ -225,6 +230,30 @@ bool gw_breaker_admit(struct gw_breaker *breaker, int64_t now_ms, struct gw_brea
     return admitted;
 }
 
+static bool lets_in(struct gw_breaker *breaker, int64_t now_ms) {
+    switch (state_at(breaker, now_ms)) {
+    case GW_BREAKER_CLOSED:
+    case GW_BREAKER_DISABLED:
+        return true;
+    case GW_BREAKER_HALF_OPEN:
+        drop_expired(breaker, now_ms);
+        return breaker->n_leases < breaker->options.trials;
+    case GW_BREAKER_OPEN:
+    case GW_BREAKER_FORCED_OPEN:
+        break;
+    }
+    return false;
+}
+
+bool gw_breaker_lets_in(struct gw_breaker *breaker, int64_t now_ms, int64_t *retry_after_ms) {
+    pthread_mutex_lock(&breaker->mutex);
+    bool yes = lets_in(breaker, now_ms);
+    if (!yes)
+        *retry_after_ms = wait_ms(breaker, now_ms);
+    pthread_mutex_unlock(&breaker->mutex);
+    return yes;
+}
+
 /* --- Reports --- */
 
 static bool is_slow(const struct gw_breaker *breaker, int64_t duration_ms) {
@@ -291,11 +320,13 @@ void gw_breaker_report(struct gw_breaker *breaker, struct gw_breaker_permit perm
     unlock(breaker, from);
 }
 
-/* --- What there is to see --- */
-
-static enum gw_breaker_state state_at(const struct gw_breaker *breaker, int64_t now_ms) {
-    return is_recovered(breaker, now_ms) ? GW_BREAKER_HALF_OPEN : breaker->state;
+void gw_breaker_expect_recovery(struct gw_breaker *breaker) {
+    pthread_mutex_lock(&breaker->mutex);
+    breaker->reopened = 0;
+    pthread_mutex_unlock(&breaker->mutex);
 }
+
+/* --- What there is to see --- */
 
 enum gw_breaker_state gw_breaker_state(struct gw_breaker *breaker, int64_t now_ms) {
     pthread_mutex_lock(&breaker->mutex);

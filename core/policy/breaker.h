@@ -84,9 +84,17 @@ void gw_breaker_configure(struct gw_breaker *breaker, struct gw_breaker_options 
 bool gw_breaker_admit(struct gw_breaker *breaker, int64_t now_ms, struct gw_breaker_permit *permit,
                       int64_t *retry_after_ms);
 
+/* Whether it would admit a caller now, without asking on his behalf: who has to wait for something
+ * else first need not begin to. False sets *retry_after_ms as above. */
+bool gw_breaker_lets_in(struct gw_breaker *breaker, int64_t now_ms, int64_t *retry_after_ms);
+
 /* `duration_ms` is the call's: a slow success is still one in a row, but a slow trial fails. */
 void gw_breaker_report(struct gw_breaker *breaker, struct gw_breaker_permit permit,
                        enum gw_breaker_report report, int64_t duration_ms, int64_t now_ms);
+
+/* Something else than a call says that it is well again, such as an active check: an open one lets
+ * trials in after its first recovery time, however often that was doubled. */
+void gw_breaker_expect_recovery(struct gw_breaker *breaker);
 
 /* What the next caller would meet: an open one whose recovery time is over reads half-open. */
 enum gw_breaker_state gw_breaker_state(struct gw_breaker *breaker, int64_t now_ms);

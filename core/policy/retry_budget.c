@@ -53,14 +53,7 @@ void gw_retry_budget_deposit(struct gw_retry_budget *budget, int64_t now_ms) {
     pthread_mutex_unlock(&budget->mutex);
 }
 
-/* Retries that may be spent now, with those already spent. */
-static double allowance(const struct gw_retry_budget *budget, unsigned calls) {
-    double share = budget->options.ratio * calls;
-    double least = (double)budget->options.per_second * SECONDS;
-    return share > least ? share : least;
-}
-
-static bool withdraw(struct gw_retry_budget *budget, int64_t second) {
+static bool is_within_share(const struct gw_retry_budget *budget, int64_t second) {
     unsigned calls = 0, retries = 0;
     for (unsigned i = 0; i < SECONDS; i++) {
         const struct bucket *bucket = &budget->buckets[i];
@@ -68,9 +61,14 @@ static bool withdraw(struct gw_retry_budget *budget, int64_t second) {
         calls += recent ? bucket->calls : 0;
         retries += recent ? bucket->retries : 0;
     }
-    if (retries >= allowance(budget, calls))
+    return retries < budget->options.ratio * calls;
+}
+
+static bool withdraw(struct gw_retry_budget *budget, int64_t second) {
+    struct bucket *now = bucket_for(budget, second);
+    if (now->retries >= budget->options.per_second && !is_within_share(budget, second))
         return false;
-    bucket_for(budget, second)->retries++;
+    now->retries++;
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* What a backend's callers may spend on further attempts together, so that an outage is not
  * multiplied: retries and hedges of the last ten seconds stay below a share of the calls of the
- * last ten seconds, or below so many per second if that is more. Shared by all workers under a
+ * last ten seconds; but so many are granted in each second in any case. Shared by all workers under a
  * short mutex of its own; the time is an argument, in monotonic milliseconds. */
 #ifndef GW_POLICY_RETRY_BUDGET_H
 #define GW_POLICY_RETRY_BUDGET_H
@@ -10,7 +10,7 @@
 
 struct gw_retry_budget_options {
     double ratio;        /* of calls; 0.2 */
-    unsigned per_second; /* in any case, on the average of ten seconds; 3 */
+    unsigned per_second; /* in any case, of each second of the clock; 3 */
 };
 
 struct gw_retry_budget;

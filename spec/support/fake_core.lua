@@ -94,6 +94,7 @@ local function flow_functions(core, world)
   end
 
   function core.context() return current().context end
+  function core.deadline_is_callers() return world.deadline_is_callers == true end
   function core.remaining() return current().deadline and current().deadline - scheduler.now end
 
   function core.is_flow()
@@ -162,10 +163,10 @@ end
 local function call_functions(core, world, current, raise_if_cancelled)
   local scheduler <const> = world.scheduler
 
-  function core.fetch(requests, limit, first)
+  function core.fetch(requests, limit)
     local flow <const> = current()
     raise_if_cancelled(flow)
-    local results <const>, order <const>, timers <const>, calls <const> = {}, {}, {}, {}
+    local results <const>, timers <const>, calls <const> = {}, {}, {}
     local sent, pending, in_flight = 0, #requests, 0
 
     local function cancel_rest(kind)
@@ -185,12 +186,7 @@ local function call_functions(core, world, current, raise_if_cancelled)
       local failed <const> = getmetatable(result) == world.metatables.failure
       calls[i].ended = failed and result.kind or "ok"
       local options <const> = requests[i].options or {}
-      if not failed then
-        order[#order + 1] = i
-      elseif not first and options.fallback == nil then
-        cancel_rest "cancelled"
-      end
-      if first and #order >= first then cancel_rest "cancelled" end
+      if failed and options.fallback == nil then cancel_rest "cancelled" end
       if pending > 0 then send_more() else scheduler:wake(flow) end
     end
 
@@ -214,7 +210,7 @@ local function call_functions(core, world, current, raise_if_cancelled)
       end)
       raise_if_cancelled(flow)
     end
-    return results, order
+    return results
   end
 end
 

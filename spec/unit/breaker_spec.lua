@@ -81,6 +81,16 @@ describe("gateway.breaker", function()
     assert.same({ "success", "failure", "ignored" }, record.reports)
   end)
 
+  it("takes a deadline for a failure, unless it was the client's", function()
+    local function run_out()
+      world:raised_by(function() breaker:call(gateway.sleep, 9) end, { deadline = 1 })
+    end
+    run_out()
+    world.deadline_is_callers = true
+    run_out()
+    assert.same({ "failure", "ignored" }, record.reports)
+  end)
+
   it("raises without calling while it is open", function()
     record.state, record.retry_after = "open", 41.5
     local called = false

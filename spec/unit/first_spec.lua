@@ -16,11 +16,11 @@ describe("gateway.first", function()
     end
   end)
 
-  local function first(n, paths)
+  local function first(n, paths, options)
     return world:run(function()
       local requests <const> = {}
       for i, path in ipairs(paths) do
-        requests[i] = b:get(path)
+        requests[i] = b:get(path, options and options[i])
       end
       return gateway.first(n, requests)
     end)
@@ -44,6 +44,35 @@ describe("gateway.first", function()
   it("goes on past failures while enough are left", function()
     local responses <const> = first(1, { "/bad/1", "/2" })
     assert.equal("/2", responses[1].json)
+  end)
+
+  it("goes on past an answer that is not the expected one", function()
+    local refusing <const> = { expect = function() return "is not what it should be" end }
+    local responses <const>, places <const> = first(1, { "/1", "/2" }, { refusing })
+    assert.equal("/2", responses[1].json)
+    assert.same({ 2 }, places)
+    assert.equal("ok", world.calls[1].ended)
+  end)
+
+  it("takes fallbacks only where too few have answered", function()
+    local stand_in <const> = { fallback = "instead" }
+    local responses = first(1, { "/bad/1", "/2" }, { stand_in })
+    assert.equal("/2", responses[1].json)
+    local places
+    responses, places = first(2, { "/bad/1", "/2" }, { stand_in })
+    assert.equal("/2", responses[1].json)
+    assert.equal("instead", responses[2].json)
+    assert.equal("status", responses[2].error.kind)
+    assert.same({ 2, 1 }, places)
+  end)
+
+  it("raises a bug of an expectation, with its traceback, and leaves no call running", function()
+    local ok <const>, raised <const> = pcall(first, 1, { "/1", "/3" },
+      { { expect = function(json) return json.no.such end } })
+    assert.is_false(ok)
+    assert.matches("first_spec.lua:%d+: ", tostring(raised))
+    assert.matches("first_spec.lua", raised.traceback)
+    assert.equal("cancelled", world.calls[2].ended)
   end)
 
   it("raises when too few succeed", function()

@@ -54,9 +54,11 @@ static bool same(lua_State *L, int a, int b) {
 static int l_check(lua_State *L) {
     struct gw_str *text = lua_touserdata(L, 1);
     struct gw_buf *out = lua_touserdata(L, 2);
-    struct gw_json_error error;
+    struct gw_json_error error, other;
+    bool is_json = gw_json_check(*text, &other);
     if (!l_json_decode(L, *text, &error)) {
         must(lua_gettop(L) == 2 && error.at <= text->len);
+        must(!is_json && error.at == other.at && strcmp(error.reason, other.reason) == 0);
         l_json_push_error(L, *text, &error);
         return 0;
     }

@@ -138,32 +138,86 @@ static void a_deadline_is_not_the_backends_fault(void **state) {
     assert_state(w, GW_BREAKER_CLOSED);
 }
 
-/* A second is long enough for any backend, whose ever the deadline is. */
+static void let_three_be_late(struct world *w, const struct gw_backend_request *request) {
+    struct answer late[3];
+    w->peer->script = says_nothing;
+    for (int i = 0; i < 3; i++)
+        start(w, request, &late[i]);
+    RUN_UNTIL(w->base, late[0].times + late[1].times + late[2].times == 3);
+    for (int i = 0; i < 3; i++)
+        assert_failure(&late[i], GW_FAILURE_DEADLINE);
+}
+
+/* A second is long enough for any backend. */
 static void a_long_deadline_is_the_backends_fault(void **state) {
     struct world *w = *state;
-    struct answer late[3];
     struct gw_backend_request request = GET;
-    w->peer->script = says_nothing;
     request.deadline_ms = gw_clock_ms() + 1050;
-    for (int i = 0; i < 3; i++)
-        start(w, &request, &late[i]);
-    RUN_UNTIL(w->base, late[0].times + late[1].times + late[2].times == 3);
+    let_three_be_late(w, &request);
+    assert_state(w, GW_BREAKER_OPEN);
+}
+
+/* A route that gives its requests little says what is long for it: else a backend that hangs behind
+ * it would be called for ever. */
+static void the_routes_own_deadline_is(void **state) {
+    struct world *w = *state;
+    struct gw_backend_request request = GET;
+    request.deadline_ms = gw_clock_ms() + 40;
+    request.allowance_ms = 50;
+    let_three_be_late(w, &request);
+    assert_state(w, GW_BREAKER_OPEN);
+}
+
+static void what_others_left_of_it_is_not(void **state) {
+    struct world *w = *state;
+    struct gw_backend_request request = GET;
+    request.deadline_ms = gw_clock_ms() + 40;
+    request.allowance_ms = 100;
+    let_three_be_late(w, &request);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
+/* A caller who gives as much as the operator does has seen what all others would. */
+static void a_callers_deadline_is_where_it_is_no_shorter(void **state) {
+    struct world *w = *state;
+    struct gw_backend_request request = GET;
+    request.deadline_ms = gw_clock_ms() + 40;
+    request.allowance_ms = 50;
+    request.deadline_is_callers = true;
+    let_three_be_late(w, &request);
     assert_state(w, GW_BREAKER_OPEN);
 }
 
 /* Whoever asks for little must not be able to close the backend for all. */
-static void a_callers_deadline_never_is(void **state) {
+static void a_callers_short_deadline_never_is(void **state) {
     struct world *w = *state;
-    struct answer late[3];
     struct gw_backend_request request = GET;
-    w->peer->script = says_nothing;
     request.deadline_ms = gw_clock_ms() + 1050;
     request.deadline_is_callers = true;
-    for (int i = 0; i < 3; i++)
-        start(w, &request, &late[i]);
-    RUN_UNTIL(w->base, late[0].times + late[1].times + late[2].times == 3);
-    assert_failure(&late[0], GW_FAILURE_DEADLINE);
+    let_three_be_late(w, &request);
     assert_state(w, GW_BREAKER_CLOSED);
+}
+
+static const char *wants_ok(const struct gw_backend_request *request,
+                            const struct gw_call_response *response) {
+    (void)request;
+    return gw_str_equal(gw_buf_str(&response->body), GW_STR("ok")) ? NULL : "not ok";
+}
+
+/* It answered, but with what nobody can use. */
+static void an_unusable_answer_is_a_failure(void **state) {
+    struct world *w = *state;
+    struct gw_backend_request request = GET;
+    request.check = wants_ok;
+    for (int i = 0; i < 3; i++) {
+        w->peer->answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno";
+        struct answer answer = call(w, &request);
+        assert_failure(&answer, GW_FAILURE_DECODE);
+        assert_string_equal(answer.result.error, "not ok");
+        assert_int_equal(answer.result.status, 200);
+        assert_int_equal(answer.result.attempts, 1);
+    }
+    assert_state(w, GW_BREAKER_OPEN);
 }
 
 static void a_timeout_before_the_deadline_is(void **state) {
@@ -354,7 +408,11 @@ int main(void) {
         TEST(a_passed_deadline_sends_nothing),
         TEST(a_deadline_is_not_the_backends_fault),
         TEST(a_long_deadline_is_the_backends_fault),
-        TEST(a_callers_deadline_never_is),
+        TEST(an_unusable_answer_is_a_failure),
+        TEST(the_routes_own_deadline_is),
+        TEST(what_others_left_of_it_is_not),
+        TEST(a_callers_deadline_is_where_it_is_no_shorter),
+        TEST(a_callers_short_deadline_never_is),
         TEST(a_timeout_before_the_deadline_is),
         TEST(opens_after_failures),
         TEST(the_callers_mistakes_do_not_open_it),

@@ -150,6 +150,122 @@ static void an_open_breaker_empties_the_line(void **state) {
     assert_int_equal(w->peer->requests, 1);
 }
 
+/* --- Connections: the worker has one --- */
+
+static int begin_single(void **state) {
+    begin(state);
+    asked = NULL;
+    struct world *w = *state;
+    gw_caller_free(w->caller);
+    gw_client_free(w->client);
+    w->client = gw_client_new(
+        w->base, &(struct gw_client_options){.max_connections = 1, .max_idle_connections = 1});
+    w->caller = gw_caller_new(w->base, w->client);
+    return 0;
+}
+
+static void calls_wait_for_a_connection(void **state) {
+    struct world *w = *state;
+    struct answer answers[3];
+    w->peer->script = holds;
+    for (int i = 0; i < 3; i++)
+        start(w, &GET, &answers[i]);
+    for (int i = 0; i < 3; i++) {
+        answer_one(w, &answers[i]);
+        assert_failure(&answers[i], GW_FAILURE_NONE);
+    }
+    assert_int_equal(w->peer->accepted, 1);
+}
+
+/* Its time is over before it was sent: that is not the backend's fault. */
+static void to_wait_in_vain_is_no_failure_of_the_backend(void **state) {
+    struct world *w = *state;
+    struct answer first, late[3];
+    struct gw_backend_request request = GET;
+    w->peer->script = holds;
+    request.timeout_ms = 20;
+    start(w, &GET, &first);
+    for (int i = 0; i < 3; i++)
+        start(w, &request, &late[i]);
+    RUN_UNTIL(w->base, late[0].times + late[1].times + late[2].times == 3);
+    assert_failure(&late[0], GW_FAILURE_TIMEOUT);
+    assert_int_equal(late[0].result.attempts, 0);
+    assert_state(w, GW_BREAKER_CLOSED);
+    answer_one(w, &first);
+    assert_int_equal(w->peer->requests, 1);
+}
+
+/* What the backend is told is what is left when it hears of the call. */
+static void the_wait_is_taken_off_what_the_backend_is_told(void **state) {
+    struct world *w = *state;
+    struct answer first, second;
+    struct gw_backend_request request = GET;
+    w->peer->script = holds;
+    start(w, &GET, &first);
+    request.timeout_ms = 5000;
+    start(w, &request, &second);
+    int64_t until_ms = gw_clock_ms() + 60;
+    RUN_UNTIL(w->base, gw_clock_ms() > until_ms);
+    answer_one(w, &first);
+    answer_one(w, &second);
+    const char *field = strstr(w->peer->last, "\r\nx-request-timeout-ms: ");
+    assert_non_null(field);
+    assert_in_range(atoi(field + 24), 3000, 4940);
+}
+
+static void what_waits_is_not_sent_into_an_open_breaker(void **state) {
+    struct world *w = *state;
+    struct answer first, second;
+    w->peer->script = holds;
+    start(w, &GET, &first);
+    start(w, &GET, &second);
+    RUN_UNTIL(w->base, asked);
+    gw_backend_force_open(w->backend);
+    RUN_UNTIL(w->base, second.times); /* at once, not when the first has ended */
+    assert_failure(&second, GW_FAILURE_OPEN);
+    assert_int_equal(first.times, 0);
+    answer_one(w, &first);
+    assert_int_equal(w->peer->requests, 1);
+}
+
+/* A retry stands behind nobody, but waits for its connection too. */
+static void a_retry_waits_for_a_connection(void **state) {
+    struct world *w = *state;
+    struct gw_backend_options options = options_for(w->url);
+    struct answer first, second;
+    options.retry = (struct gw_retry_options){
+        .attempts = 2, .base_ms = 1, .cap_ms = 1, .n_statuses = 1, .statuses = {503}};
+    define(w, &options);
+    w->peer->script = holds;
+    start(w, &GET, &first);
+    start(w, &GET, &second);
+    RUN_UNTIL(w->base, asked);
+    struct peer_conn *conn = asked;
+    asked = NULL;
+    peer_say(conn, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    answer_one(w, &second); /* its turn comes while the first one pauses */
+    answer_one(w, &first);
+    assert_failure(&first, GW_FAILURE_NONE);
+    assert_int_equal(first.result.attempts, 2);
+    assert_int_equal(w->peer->most_open, 1);
+}
+
+static void nobody_joins_the_line_of_an_open_breaker(void **state) {
+    struct world *w = *state;
+    struct answer busy[3], turned_away;
+    w->peer->script = holds;
+    for (int i = 0; i < 3; i++)
+        start(w, &GET, &busy[i]); /* one in work, two in line, which is full */
+    RUN_UNTIL(w->base, asked);
+    gw_backend_force_open(w->backend);
+    turned_away = call(w, &GET);
+    assert_failure(&turned_away, GW_FAILURE_OPEN);
+    assert_true(turned_away.result.retry_after_ms > 0);
+    answer_one(w, &busy[0]);
+}
+
+/* --- Places again --- */
+
 struct series {
     struct world *w;
     int started, answered;
@@ -232,6 +348,15 @@ int main(void) {
         TEST(the_attempt_has_what_is_left),
         TEST(another_workers_place_is_found),
         TEST(an_open_breaker_empties_the_line),
+        TEST(nobody_joins_the_line_of_an_open_breaker),
+        cmocka_unit_test_setup_teardown(calls_wait_for_a_connection, begin_single, end),
+        cmocka_unit_test_setup_teardown(to_wait_in_vain_is_no_failure_of_the_backend, begin_single,
+                                        end),
+        cmocka_unit_test_setup_teardown(the_wait_is_taken_off_what_the_backend_is_told,
+                                        begin_single, end),
+        cmocka_unit_test_setup_teardown(what_waits_is_not_sent_into_an_open_breaker, begin_single,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_retry_waits_for_a_connection, begin_single, end),
         TEST(a_done_finds_the_place_free),
         TEST(cancels_in_line),
         TEST(a_cancelled_call_gives_its_place_back),

@@ -42,12 +42,16 @@ function breaker.refuse_together(given)
   end
 end
 
--- What an error says about the guarded thing. A client's mistake is no failure of it, and of a
--- call that was cancelled nothing is known.
+-- Of what was not waited for nothing is known.
+local function is_unknown(failed)
+  return failed.kind == "cancelled" or failed.kind == "deadline" and core.deadline_is_callers()
+end
+
+-- What an error says about the guarded thing. A client's mistake is no failure of it.
 local function verdict(raised)
   if raised == nil then return "success" end
   if not failure.is(raised) then return "failure" end
-  if raised.kind == "cancelled" then return "ignored" end
+  if is_unknown(raised) then return "ignored" end
   local answered <const> = raised.kind == "status" or raised.kind == "problem"
   return answered and raised.status < 500 and "success" or "failure"
 end

@@ -39,12 +39,12 @@ local function inspect(request, result)
 end
 
 -- core.fetch, and what came back looked at.
-local function fetch_all(requests, limit, n)
-  local results <const>, order <const> = core.fetch(requests, limit, n)
+local function fetch_all(requests, limit)
+  local results <const> = core.fetch(requests, limit)
   for i = 1, #requests do
     results[i] = inspect(requests[i], results[i])
   end
-  return results, order
+  return results
 end
 
 -- The failure that ended a fetch: when one fails, its siblings are cancelled, and they may come
@@ -164,6 +164,38 @@ local function is_list_of_requests(list)
   return true
 end
 
+-- Raised by the child that has the last response that was waited for: it ends the others.
+local ENOUGH <const> = setmetatable({}, { __name = "gateway.enough" })
+
+-- Sends each request in a child of its own, so that `expect` has seen a response before the calls
+-- that are still under way are cancelled for its sake. Returns all results by their place, and the
+-- places of the first `n` responses in the order they came.
+local function race(n, requests)
+  local results <const>, places <const> = {}, {}
+  local ok <const>, raised <const> = pcall(core.children, #requests, #requests, function(i)
+    local fetched <const>, result <const> = xpcall(flow.try, bug.explain, requests[i])
+    if not fetched then error(result, 0) end
+    results[i] = result
+    if getmetatable(result) == Failure or #places == n then return end
+    places[#places + 1] = i
+    if #places == n then error(ENOUGH, 0) end
+  end)
+  if not ok and raised ~= ENOUGH then error(raised, 0) end
+  return results, places
+end
+
+-- Where too few have answered, fallbacks stand in for some that have not.
+local function add_fallbacks(n, requests, results, places)
+  for i = 1, #requests do
+    if #places == n then return end
+    local fallback <const> = fallback_of(requests[i])
+    if fallback ~= nil and getmetatable(results[i]) == Failure then
+      results[i] = replacement(results[i], fallback)
+      places[#places + 1] = i
+    end
+  end
+end
+
 -- The first `n` responses in the order they arrived, and their places in `requests`; the other
 -- calls are cancelled. A failure only ends it when too few are left.
 function flow.first(n, requests)
@@ -173,16 +205,14 @@ function flow.first(n, requests)
   if math.type(n) ~= "integer" or n < 1 or n > #requests then
     error(("gateway.first cannot wait for %s of %d requests"):format(tostring(n), #requests), 2)
   end
-  local results <const>, order <const> = fetch_all(requests, nil, n)
+  local results <const>, places <const> = race(n, requests)
+  add_fallbacks(n, requests, results, places)
+  if #places < n then error(culprit(requests, results)) end
   local responses <const> = {}
-  for i = 1, #order do
-    if getmetatable(results[order[i]]) == Failure then error(results[order[i]]) end
-    responses[i] = results[order[i]]
+  for i = 1, n do
+    responses[i] = results[places[i]]
   end
-  if #responses >= n then return responses, order end
-  for i = 1, #requests do
-    if getmetatable(results[i]) == Failure then error(results[i]) end
-  end
+  return responses, places
 end
 
 -- Runs fn(item, index) for each item in a child of this flow and returns the results in order.
