@@ -199,6 +199,7 @@ describe("an outage", function()
       local gateway <const> = require "gateway"
       local inventory <const> = gateway.backend("inventory", {
         url = gateway.env "INVENTORY_SERVICE_URL", threshold = false, try_timeout = 0.5,
+        retry_min = 100,
       })
       gateway.route("POST /orders/:id", function(req)
         local item <const> = { productId = "TEST-025", orderId = req.params.id, quantity = 2 }

@@ -137,6 +137,19 @@ static void it_comes_back_by_trials(void **state) {
     assert_true(shop.peers[0]->requests >= 6);
 }
 
+/* One of three hangs: each call to it is hedged, and answered elsewhere. */
+static void a_host_that_is_always_overtaken_is_left_out(void **state) {
+    struct world *w = *state;
+    struct gw_backend_request hedged = {.method = "GET", .path = {"/a", 2}, .hedge_ms = 5};
+    shop.peers[0]->script = says_nothing;
+    for (int i = 0; i < 60; i++) {
+        struct answer answer = call(w, &hedged);
+        assert_failure(&answer, GW_FAILURE_NONE);
+    }
+    assert_int_equal(shop.peers[0]->requests, 3);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
 /* --- Health checks --- */
 
 static int checks[HOSTS];
@@ -204,6 +217,35 @@ static void if_all_are_out_all_are_used(void **state) {
         assert_true(shop.peers[i]->requests > 0);
 }
 
+/* A check that succeeds again ends the waiting that failed trials have drawn out. */
+static void a_check_brings_trials_forward(void **state) {
+    struct world *w = *state;
+    struct gw_backend_options options = options_for_all();
+    options.health = (struct gw_health_check){"/health", 30, 2, 2};
+    options.breaker.recovery_ms = 20;
+    options.breaker.recovery_max_ms = 100000;
+    options.retry.attempts = 1;
+    options.breaker_per_host = false;
+    unwell = 7;
+    memset(checks, 0, sizeof checks);
+    for (int i = 0; i < HOSTS; i++)
+        shop.peers[i]->script = fails;
+    define_all(&options);
+    int64_t retry_after_ms = 0;
+    while (retry_after_ms < 10000) { /* ten trials have failed, and at least two checks */
+        struct answer answer = call(w, &GET);
+        retry_after_ms = answer.result.retry_after_ms;
+        RUN_TURNS(w->base, 1);
+    }
+    unwell = 0;
+    for (int i = 0; i < HOSTS; i++)
+        shop.peers[i]->script = has_health;
+    int64_t limit_ms = gw_clock_ms() + 5000;
+    while (gw_backend_state(w->backend) != GW_BREAKER_CLOSED && gw_clock_ms() < limit_ms)
+        call(w, &GET);
+    assert_state(w, GW_BREAKER_CLOSED);
+}
+
 /* Workers that check the same hosts take turns. */
 static void one_worker_checks_for_all(void **state) {
     struct world *w = *state;
@@ -248,8 +290,10 @@ int main(void) {
         TEST(a_failing_host_is_left_out),
         TEST(without_breakers_per_host_it_is_not),
         TEST(it_comes_back_by_trials),
+        TEST(a_host_that_is_always_overtaken_is_left_out),
         TEST(an_unwell_host_is_left_out),
         TEST(if_all_are_out_all_are_used),
+        TEST(a_check_brings_trials_forward),
         TEST(one_worker_checks_for_all),
         TEST(checks_end_with_their_option),
     };

@@ -15,8 +15,10 @@ static int end(void **state) {
 
 static int64_t must_refuse(struct world *w) {
     struct gw_breaker_permit permit;
-    int64_t retry_after = 0;
+    int64_t retry_after = 0, foretold = 0;
+    assert_false(gw_breaker_lets_in(w->breaker, w->now, &foretold));
     assert_false(gw_breaker_admit(w->breaker, w->now, &permit, &retry_after));
+    assert_int_equal(foretold, retry_after);
     return retry_after;
 }
 
@@ -297,6 +299,34 @@ static void an_operator_ends_the_doubling(void **state) {
     assert_int_equal(must_refuse(w), 1000);
 }
 
+static void news_of_recovery_ends_the_doubling(void **state) {
+    struct world *w = *state;
+    open_it(w);
+    fail_a_trial(w);
+    fail_a_trial(w);
+    assert_int_equal(must_refuse(w), 4000);
+    w->now += 300;
+    gw_breaker_expect_recovery(w->breaker);
+    assert_int_equal(must_refuse(w), 700); /* never less than the first time */
+    fail_a_trial(w);
+    assert_int_equal(must_refuse(w), 2000); /* it was not true */
+}
+
+static void to_look_is_not_to_enter(void **state) {
+    struct world *w = *state;
+    int64_t ignored;
+    open_it(w);
+    w->now += 1000;
+    for (int i = 0; i < 10; i++)
+        assert_true(gw_breaker_lets_in(w->breaker, w->now, &ignored));
+    assert_int_equal(w->n_changes, 1);
+    must_admit(w);
+    must_admit(w);
+    assert_int_equal(must_refuse(w), 500); /* both trials are out */
+    w->now += 500;
+    assert_true(gw_breaker_lets_in(w->breaker, w->now, &ignored));
+}
+
 /* --- What there is to see --- */
 
 static struct gw_breaker_snapshot look(struct world *w) {
@@ -357,6 +387,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             closing_what_is_closed_keeps_the_counts_and_a_reset_does_not, begin, end),
         cmocka_unit_test_setup_teardown(an_operator_ends_the_doubling, begin, end),
+        cmocka_unit_test_setup_teardown(news_of_recovery_ends_the_doubling, begin, end),
+        cmocka_unit_test_setup_teardown(to_look_is_not_to_enter, begin, end),
         cmocka_unit_test_setup_teardown(a_snapshot_of_the_closed, begin, end),
         cmocka_unit_test_setup_teardown(a_snapshot_of_the_open_and_the_half_open, begin, end),
     };

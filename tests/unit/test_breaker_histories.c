@@ -76,8 +76,11 @@ static void step_admit(struct history *h) {
         return;
     bool may = may_admit(h), must = must_be_admitted(h);
     struct gw_breaker_permit permit;
+    int64_t ignored;
+    bool looked = gw_breaker_lets_in(h->w->breaker, h->w->now, &ignored);
     bool admitted = admit(h->w, &permit);
     assert_true(admitted ? may : !must);
+    assert_int_equal(looked, admitted);
     if (!admitted)
         return;
     h->held[h->n_held++] = (struct held){permit, h->w->n_changes};
