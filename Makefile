@@ -79,6 +79,11 @@ bench: deps-bench
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/run
 
+## outage: what clients see while a backend is stopped for 30 s; percentiles, about a minute
+outage: deps-test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)MOONGATE=$(BUILD)/moongate lua5.4 tests/bench/outage.lua
+
 ## fmt: format the C sources in place
 fmt:
 	$(Q)clang-format -i $(shell find core tests -name '*.[ch]')
@@ -152,6 +157,6 @@ deps-build deps-test deps-bench: deps-%:
 
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit tsan spec integration simulate fuzz bench fmt install clean help \
+.PHONY: all run test lint unit tsan spec integration simulate fuzz bench outage fmt install clean help \
     run-units deps-build deps-test deps-bench
 .SECONDARY:

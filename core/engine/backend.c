@@ -234,8 +234,7 @@ static void retry(struct gw_backend_call *call) {
 static void hedge(struct gw_backend_call *call) {
     int64_t now_ms = gw_clock_ms(), ignored;
     call->is_hedged = true;
-    if (gw_hosts_have_room(call, now_ms) &&
-        gw_retry_budget_withdraw(call->backend->budget, now_ms))
+    if (gw_hosts_have_room(call, now_ms) && gw_retry_budget_withdraw(call->backend->budget, now_ms))
         gw_attempt_start(&call->attempts[1], now_ms, &ignored);
 }
 

@@ -104,8 +104,8 @@ enum gw_repeat {
 
 struct gw_backend_request;
 
-/* Looks at a whole response whose status is a success, in the loop: NULL if it can be used, else why
- * not (static text). Then it is a failure of kind decode, of which the breakers hear. */
+/* Looks at a whole response whose status is a success, in the loop: NULL if it can be used, else
+ * why not (static text). Then it is a failure of kind decode, of which the breakers hear. */
 typedef const char *(*gw_backend_check_fn)(const struct gw_backend_request *request,
                                            const struct gw_call_response *response);
 
@@ -118,14 +118,14 @@ struct gw_backend_request {
     struct gw_str body;
     bool has_body;
     gw_backend_check_fn check; /* NULL: whatever it says will do */
-    enum gw_repeat repeat;    /* whether it may be sent twice */
-    unsigned attempts;        /* 0: the backend's */
-    int64_t timeout_ms;       /* 0: the backend's */
-    int64_t try_timeout_ms;   /* 0: the backend's */
-    int64_t hedge_ms;         /* without an answer for so long: a second attempt; 0: never */
-    int64_t deadline_ms;      /* of the request it serves, monotonic; 0: none */
-    int64_t allowance_ms;     /* what the operator gives that request in all; 0: no limit */
-    bool deadline_is_callers; /* who may ask for less than any backend needs */
+    enum gw_repeat repeat;     /* whether it may be sent twice */
+    unsigned attempts;         /* 0: the backend's */
+    int64_t timeout_ms;        /* 0: the backend's */
+    int64_t try_timeout_ms;    /* 0: the backend's */
+    int64_t hedge_ms;          /* without an answer for so long: a second attempt; 0: never */
+    int64_t deadline_ms;       /* of the request it serves, monotonic; 0: none */
+    int64_t allowance_ms;      /* what the operator gives that request in all; 0: no limit */
+    bool deadline_is_callers;  /* who may ask for less than any backend needs */
 };
 
 struct gw_backend_result {

@@ -172,8 +172,8 @@ void gw_hosts_release(struct gw_attempt *attempt, enum gw_breaker_report report,
 /* waiting.c: true if the call stands in line; else its line is full. */
 bool gw_line_join(struct gw_backend_call *call);
 void gw_line_leave(struct gw_backend_call *call);
-bool gw_line_has_place(struct gw_backend_call *call);       /* takes it */
-void gw_line_give_place_back(struct gw_backend_call *call); /* if it has one */
+bool gw_line_has_place(struct gw_backend_call *call);                     /* takes it */
+void gw_line_give_place_back(struct gw_backend_call *call);               /* if it has one */
 void gw_line_moves(struct gw_caller *caller, struct gw_backend *backend); /* there may be room */
 void gw_line_free_all(struct gw_caller *caller);
 

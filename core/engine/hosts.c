@@ -1,7 +1,7 @@
 /* The hosts of a backend, and the choice of one for an attempt: of those that are well and to which
- * this worker has room for one more connection, not tried yet if there is one, the less busy of two.
- * If none is well, all are used: a backend that is called in vain comes back by itself, one that is
- * not called does not. */
+ * this worker has room for one more connection, not tried yet if there is one, the less busy of
+ * two. If none is well, all are used: a backend that is called in vain comes back by itself, one
+ * that is not called does not. */
 #include "engine/backend_internal.h"
 
 #include "base/alloc.h"

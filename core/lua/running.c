@@ -35,7 +35,8 @@ static int l_remaining(lua_State *L) {
     return 1;
 }
 
-/* Whether it was the client who set the deadline, which then says nothing of whom it was spent on. */
+/* Whether it was the client who set the deadline, which then says nothing of whom it was spent on.
+ */
 static int l_deadline_is_callers(lua_State *L) {
     lua_pushboolean(L, gw_flow_root(l_current_flow(L))->deadline_is_callers);
     return 1;

@@ -1,7 +1,7 @@
 /* What a backend's callers may spend on further attempts together, so that an outage is not
  * multiplied: retries and hedges of the last ten seconds stay below a share of the calls of the
- * last ten seconds; but so many are granted in each second in any case. Shared by all workers under a
- * short mutex of its own; the time is an argument, in monotonic milliseconds. */
+ * last ten seconds; but so many are granted in each second in any case. Shared by all workers under
+ * a short mutex of its own; the time is an argument, in monotonic milliseconds. */
 #ifndef GW_POLICY_RETRY_BUDGET_H
 #define GW_POLICY_RETRY_BUDGET_H
 

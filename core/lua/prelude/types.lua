@@ -94,7 +94,7 @@ function gateway.after(fn) end
 ---                                and twice as long before each further one; default 0.025
 ---@field retry_cap? number        seconds; default 0.25. A Retry-After is waited out if it fits
 ---@field retry_budget? number     retries and hedges of all, as a share of calls; default 0.2
----@field retry_min? integer       so many per second are allowed in any case; default 3
+---@field retry_min? integer       so many are allowed in each second in any case; default 3
 ---@field max_concurrent? integer  calls at once, over all workers; default: no limit
 ---@field max_waiting? integer     so many more wait for a place, within their timeout and deadline;
 ---                                the next is a failure of kind "refused"; default 0
@@ -164,7 +164,8 @@ local Backend = {}
 ---                                be sent twice, and only within the retry budget
 ---@field raw? boolean             the response's body is not decoded
 ---@field expect? fun(json: any): string?  looks at the response's JSON; a reason that it
----                                returns makes it a failure of kind "decode"
+---                                returns makes it a failure of kind "decode", of which the
+---                                backend's breaker does not hear
 ---@field fallback? any            a failure does not raise. true: the response has only `error`; a
 ---                                function: `json` is what it makes of the failure; else `json`
 ---@field [string] string|number
@@ -268,7 +269,7 @@ function gateway.call(call) end
 function gateway.gather(tree, options) end
 
 --- The `n` responses that arrive first, in that order, and their places in `calls`; the other calls
---- are cancelled. Raises only if fewer than `n` succeed.
+--- are cancelled. Where fewer than `n` succeed fallbacks stand in, or it raises.
 ---@param n integer
 ---@param calls gateway.Call[]
 ---@return gateway.Response[], integer[]
