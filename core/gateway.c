@@ -145,6 +145,7 @@ int gw_gateway_run(const struct gw_settings *settings) {
     struct gateway gateway;
     struct gw_buf error = {0};
     gw_log_set_level(settings->log_level);
+    gw_log_set_format(settings->log_format);
     signal(SIGPIPE, SIG_IGN);
     init(&gateway, settings);
     make_workers(&gateway);

@@ -1,14 +1,19 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static enum gw_log_level minimum = GW_LOG_INFO;
-static _Thread_local struct gw_buf own_line; /* kept for the life of the thread, a few KiB */
+static bool is_text, is_coloured;
+
+/* Kept for the life of the thread, a few KiB: the line as JSON, and as text. */
+static _Thread_local struct gw_buf own_line, own_text;
 
 static const char *const level_names[] = {
     [GW_LOG_DEBUG] = "debug",
@@ -29,6 +34,24 @@ bool gw_log_level_from(struct gw_str name, enum gw_log_level *out) {
     for (int i = GW_LOG_DEBUG; i <= GW_LOG_ERROR; i++) {
         if (gw_str_equal(name, gw_str_from(level_names[i]))) {
             *out = (enum gw_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void gw_log_set_format(enum gw_log_format format) {
+    bool terminal = isatty(STDOUT_FILENO);
+    const char *no_color = getenv("NO_COLOR");
+    is_text = format == GW_LOG_AUTO ? terminal : format != GW_LOG_JSON;
+    is_coloured = (terminal || format == GW_LOG_COLOUR) && !(no_color && *no_color);
+}
+
+bool gw_log_format_from(struct gw_str name, enum gw_log_format *out) {
+    static const char *const names[] = {"auto", "json", "text"};
+    for (int i = GW_LOG_AUTO; i <= GW_LOG_TEXT; i++) {
+        if (gw_str_equal(name, gw_str_from(names[i]))) {
+            *out = (enum gw_log_format)i;
             return true;
         }
     }
@@ -102,8 +125,18 @@ void gw_log_ms(struct gw_buf *line, const char *key, int64_t us) {
     append_thousandths(line, us % 1000);
 }
 
+static struct gw_buf *as_text(const struct gw_buf *line) {
+    gw_buf_clear(&own_text);
+    gw_log_text(gw_buf_str(line), is_coloured, &own_text);
+    return &own_text;
+}
+
 void gw_log_end(struct gw_buf *line) {
-    gw_buf_append(line, "}\n", 2);
+    gw_buf_append_char(line, '}');
+    if (is_text)
+        line = as_text(line);
+    else
+        gw_buf_append_char(line, '\n');
     /* Nobody is left to tell when standard output is gone. */
     ssize_t written = write(STDOUT_FILENO, line->data, line->len);
     (void)written;
@@ -111,4 +144,5 @@ void gw_log_end(struct gw_buf *line) {
 
 void gw_log_end_thread(void) {
     gw_buf_fini(&own_line);
+    gw_buf_fini(&own_text);
 }

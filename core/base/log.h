@@ -1,5 +1,6 @@
-/* The log: one JSON object a line on standard output, each written by one write(2) so that lines of
- * several threads never mix. A line is put together in a buffer of the calling thread.
+/* The log: one JSON object a line on standard output, or one line of text where a person looks on;
+ * each is written by one write(2) so that lines of several threads never mix. A line is put
+ * together in a buffer of the calling thread.
  *
  *     gw_log(GW_LOG_WARN, "scripts: %s", reason);
  *
@@ -20,6 +21,14 @@ bool gw_log_enabled(enum gw_log_level level);
 
 /* debug, info, warn, error; false for any other word. */
 bool gw_log_level_from(struct gw_str name, enum gw_log_level *out);
+
+/* AUTO: text on a terminal, else JSON. TEXT has colours on a terminal, COLOUR has them anywhere;
+ * but with NO_COLOR in the environment nothing has. Call before other threads start. */
+enum gw_log_format { GW_LOG_AUTO, GW_LOG_JSON, GW_LOG_TEXT, GW_LOG_COLOUR };
+void gw_log_set_format(enum gw_log_format format);
+
+/* auto, json, text; false for any other word. */
+bool gw_log_format_from(struct gw_str name, enum gw_log_format *out);
 
 void gw_log(enum gw_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, MODE, URL, ORIGINS };
+enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, FORMAT, MODE, URL, ORIGINS };
 
 struct setting {
     const char *name;
@@ -32,6 +32,8 @@ static const struct setting table[] = {
     {"DATA_DIR", TEXT, AT(data_dir), 0, 0, NULL, "folder of the journal"},
     {"WORKERS", COUNT, AT(workers), 0, 256, "0", "worker threads; 0: one per core"},
     {"LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "info", "debug, info, warn or error"},
+    {"LOG_FORMAT", FORMAT, AT(log_format), 0, 0, "auto",
+     "json, text (for people), or auto: text on a terminal, else json"},
     {"GATEWAY_ENV", MODE, AT(development), 0, 0, "production", "production or development"},
     {"DRAIN_SECONDS", SECONDS, AT(drain_ms), 0, 3600, "5",
      "after SIGTERM: not ready, but still accepting, for so long"},
@@ -141,6 +143,8 @@ static bool read_value(struct gw_settings *s, const struct setting *setting, con
         return read_seconds(s, setting, text);
     case LEVEL:
         return gw_log_level_from(gw_str_from(text), field(s, setting));
+    case FORMAT:
+        return gw_log_format_from(gw_str_from(text), field(s, setting));
     case MODE:
         return read_mode(s, setting, text);
     case URL:
@@ -154,7 +158,7 @@ static bool read_value(struct gw_settings *s, const struct setting *setting, con
 
 static void explain(const struct setting *setting, const char *text, struct gw_buf *error) {
     gw_buf_printf(error, "%s: \"%s\" is not ", setting->name, text);
-    if (setting->kind == LEVEL || setting->kind == MODE)
+    if (setting->kind == LEVEL || setting->kind == FORMAT || setting->kind == MODE)
         gw_buf_printf(error, "one of: %s", setting->help);
     else if (setting->kind == URL)
         gw_buf_printf(error, "an http:// or https:// URL");
@@ -201,9 +205,27 @@ static const struct setting *find_flag(const char *flag) {
     return NULL;
 }
 
+static const struct setting *find_name(const char *name) {
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+/* --dev: what somebody who writes scripts wants to see. */
+static void set_dev(struct gw_settings *s, struct gw_buf *error) {
+    set(s, find_name("GATEWAY_ENV"), "development", error);
+    set(s, find_name("LOG_FORMAT"), "text", error);
+    s->log_format = GW_LOG_COLOUR;
+}
+
 static bool load_flags(struct gw_settings *s, int argc, char **argv, struct gw_buf *error) {
     for (int i = 0; i < argc; i++) {
         const struct setting *setting = find_flag(argv[i]);
+        if (strcmp(argv[i], "--dev") == 0) {
+            set_dev(s, error);
+            continue;
+        }
         if (!setting) {
             gw_buf_printf(error, "%s: no such flag", argv[i]);
             return false;
@@ -238,11 +260,10 @@ static bool listed(const char *list, struct gw_str name) {
 }
 
 const char *gw_settings_env(const struct gw_settings *s, const char *name, bool *allowed) {
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        if (strcmp(table[i].name, name) == 0) {
-            *allowed = strcmp(name, "ADMIN_TOKEN") != 0;
-            return *allowed ? current_text[i] : NULL;
-        }
+    const struct setting *setting = find_name(name);
+    if (setting) {
+        *allowed = strcmp(name, "ADMIN_TOKEN") != 0;
+        return *allowed ? current_text[setting - table] : NULL;
     }
     *allowed = listed(s->script_env, gw_str_from(name));
     return *allowed ? getenv(name) : NULL;
@@ -252,4 +273,5 @@ void gw_settings_help(struct gw_buf *out) {
     for (size_t i = 0; i < N_SETTINGS; i++)
         gw_buf_printf(out, "  %-26s %-10s %s\n", table[i].name,
                       table[i].fallback ? table[i].fallback : "-", table[i].help);
+    gw_buf_printf(out, "\n  --dev is --gateway-env development --log-format text, in colour\n");
 }

@@ -1,6 +1,7 @@
 /* The settings of `moongate serve`: environment first, flags override. HOST is also --host, and
- * DRAIN_SECONDS is --drain-seconds. Each is checked as it is read; a bad value or an unknown flag
- * is one line that names it. Read once at the start, then never changed. */
+ * DRAIN_SECONDS is --drain-seconds; --dev is short for development and a coloured log. Each is
+ * checked as it is read; a bad value or an unknown flag is one line that names it. Read once at the
+ * start, then never changed. */
 #ifndef GW_BASE_SETTINGS_H
 #define GW_BASE_SETTINGS_H
 
@@ -18,6 +19,7 @@ struct gw_settings {
     const char *data_dir;
     int64_t workers;
     enum gw_log_level log_level;
+    enum gw_log_format log_format;
     bool development;
     int64_t drain_ms;
     const char *inventory_url;

@@ -72,6 +72,7 @@ static void a_bad_value_is_named(void **state) {
         {"--port", "80a"},
         {"--workers", "257"},
         {"--log-level", "loud"},
+        {"--log-format", "colour"},
         {"--gateway-env", "staging"},
         {"--service-timeout", "0"},
         {"--drain-seconds", ""},
@@ -110,6 +111,21 @@ static void an_unknown_flag_is_named(void **state) {
     assert_string_equal(message, "--port: needs a value");
 }
 
+static void dev_is_short_for_what_script_writers_want(void **state) {
+    (void)state;
+    bool allowed;
+    assert_true(LOAD_NOTHING());
+    assert_int_equal(settings.log_format, GW_LOG_AUTO);
+    assert_true(LOAD("--log-format=json", "--dev", "--port", "1"));
+    assert_true(settings.development);
+    assert_int_equal(settings.log_format, GW_LOG_COLOUR);
+    assert_int_equal(settings.port, 1);
+    assert_string_equal(gw_settings_env(&settings, "GATEWAY_ENV", &allowed), "development");
+    assert_true(LOAD("--dev", "--log-format", "json"));
+    assert_int_equal(settings.log_format, GW_LOG_JSON);
+    assert_false(LOAD("--dev=1"));
+}
+
 static void scripts_read_settings_and_what_is_listed(void **state) {
     (void)state;
     bool allowed;
@@ -137,6 +153,7 @@ int main(void) {
         cmocka_unit_test(a_bad_value_is_named),
         cmocka_unit_test(origins_are_checked),
         cmocka_unit_test(an_unknown_flag_is_named),
+        cmocka_unit_test(dev_is_short_for_what_script_writers_want),
         cmocka_unit_test(scripts_read_settings_and_what_is_listed),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
