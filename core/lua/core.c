@@ -95,6 +95,7 @@ void l_push_core(lua_State *L) {
     l_register_expand(L);
     l_register_breaker(L);
     l_register_job(L);
+    l_register_inspect(L);
     lua_pushcfunction(L, l_cjson);
     lua_setfield(L, -2, "cjson");
     lua_pushstring(L, gw_version);

@@ -20,6 +20,7 @@ void l_register_reply(lua_State *L);
 void l_register_expand(lua_State *L);
 void l_register_breaker(lua_State *L);
 void l_register_job(lua_State *L);
+void l_register_inspect(lua_State *L);
 
 /* The flow that runs on L. Raises where there is none: while loading, and in a coroutine of the
  * script's own, which could not be resumed when the answer is there. */

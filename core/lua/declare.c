@@ -62,7 +62,8 @@ static int l_route(lua_State *L) {
         .max_body = (uint64_t)max_body,
     };
     lua_pushinteger(L, state->n_routes);
-    return 1;
+    lua_insert(L, -2);
+    return 2; /* with its place */
 }
 
 static int l_backend(lua_State *L) {

@@ -68,6 +68,14 @@ static int l_batch_gc(lua_State *L) {
     return 0;
 }
 
+/* What the development mode's page shows besides. */
+static void note_call(struct gw_flow *root, const struct slot *slot) {
+    gw_buf_printf(&root->call_targets, "%s %.*s", slot->method,
+                  GW_STR_ARG(gw_buf_str(&slot->path)));
+    gw_buf_append_char(&root->call_targets, '\0');
+    root->calls[root->n_calls - 1].ended_us = gw_clock_us() - gw_flow_started_us(root);
+}
+
 static void log_call(struct slot *slot) {
     struct gw_flow *root = gw_flow_root(slot->batch->flow);
     if (root->n_calls++ >= GW_FLOW_MAX_LOGGED)
@@ -79,6 +87,8 @@ static void log_call(struct slot *slot) {
         .status = slot->result.status,
         .duration_us = slot->result.duration_us,
     };
+    if (root->state->host.settings->development)
+        note_call(root, slot);
 }
 
 static void finish_slot(struct slot *slot) {

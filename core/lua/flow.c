@@ -66,6 +66,7 @@ static void clear_flow(struct gw_flow *flow) {
     gw_buf_fini(&flow->reply.fields);
     gw_buf_fini(&flow->reply.body);
     gw_buf_fini(&flow->job_args);
+    gw_buf_fini(&flow->call_targets);
     free(flow->job_kind);
     *flow = (struct gw_flow){
         .state = flow->state, .match = flow->match, .co = flow->co, .co_ref = flow->co_ref};
@@ -94,6 +95,10 @@ struct gw_flow *gw_flow_root(struct gw_flow *flow) {
     while (flow->kind == GW_FLOW_CHILD)
         flow = gw_children_parent(flow->group);
     return flow;
+}
+
+int64_t gw_flow_started_us(const struct gw_flow *root) {
+    return root->exchange ? gw_exchange_started_us(root->exchange) : root->started_ms * 1000;
 }
 
 /* --- the ready list --- */

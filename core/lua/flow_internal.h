@@ -26,6 +26,7 @@ struct gw_logged_call {
     enum gw_failure failure;
     unsigned attempts, status;
     int64_t duration_us;
+    int64_t ended_us; /* since the request's start; in development only */
 };
 
 struct gw_flow {
@@ -59,6 +60,8 @@ struct gw_flow {
     enum { GW_REPLY_NONE, GW_REPLY_SET, GW_REPLY_DROP } replied;
     struct gw_logged_call calls[GW_FLOW_MAX_LOGGED];
     unsigned n_calls;
+    struct gw_buf call_targets; /* in development only: "GET /path" of each of calls[], each
+                                   ended by a NUL */
 
     struct gw_children *group; /* of a child */
     int index;                 /* of a child: its argument, from 1 */
@@ -74,6 +77,9 @@ void gw_flow_wake(struct gw_flow *flow); /* its wait is complete, or it is new: 
 
 /* The flow that has id, deadline and context: itself, or a child's outermost parent. */
 struct gw_flow *gw_flow_root(struct gw_flow *flow);
+
+/* Microseconds, monotonic; in whole milliseconds once the client has gone. */
+int64_t gw_flow_started_us(const struct gw_flow *root);
 
 /* Whether a cancellation is to be raised now. */
 bool gw_flow_is_cancelled(const struct gw_flow *flow);

@@ -185,6 +185,7 @@ local function call_functions(core, world, current, raise_if_cancelled)
       results[i], pending, in_flight = result, pending - 1, in_flight - 1
       local failed <const> = getmetatable(result) == world.metatables.failure
       calls[i].ended = failed and result.kind or "ok"
+      calls[i].status, calls[i].ended_at = result.status, scheduler.now
       local options <const> = requests[i].options or {}
       if failed and options.fallback == nil then cancel_rest "cancelled" end
       if pending > 0 then send_more() else scheduler:wake(flow) end
@@ -231,7 +232,7 @@ local function declare_functions(core, world)
       deadline = deadline,
       max_body = max_body,
     })
-    return #world.routes
+    return #world.routes, ("routes.lua:%d"):format(#world.routes)
   end
 
   function core.backend(name, options)
@@ -265,6 +266,18 @@ local function declare_functions(core, world)
   end
 
   function core.cjson() return require "cjson" end
+
+  -- Of `path`, which is a module's file, or of world.files[path].
+  function core.source_lines(path, from, to)
+    local text <const> = world.files[path] or world.source((path:gsub("%.lua$", "")))
+    if not text then return nil end
+    local lines <const>, number = {}, 0
+    for line in (text:gsub("\n$", "") .. "\n"):gmatch "(.-)\n" do
+      number = number + 1
+      if number >= from and number <= to then lines[number] = line end
+    end
+    return lines
+  end
 end
 
 local function encode_segment(value)
@@ -318,6 +331,24 @@ local function other_functions(core, world, current)
 
   function core.status_text(status)
     return STATUS_TEXTS[status] or "Unknown"
+  end
+
+  -- The calls of all flows, as if they were one request's.
+  function core.calls()
+    local calls <const> = {}
+    for i, call in ipairs(world.calls) do
+      local failed <const> = call.ended ~= "ok"
+      calls[i] = {
+        backend = call.backend,
+        target = call.method .. " " .. call.path,
+        status = call.status,
+        failure = failed and call.ended or nil,
+        attempts = 1,
+        duration_ms = (call.ended_at or scheduler.now) * 1000 - call.at * 1000,
+        ended_ms = (call.ended_at or scheduler.now) * 1000,
+      }
+    end
+    return calls, scheduler.now * 1000
   end
 
   function core.id()
@@ -401,6 +432,7 @@ end
 function fake_core.new(world)
   local core <const> = { version = "1.2.3", development = world.development or false }
   world.scheduler = Scheduler.new()
+  world.files = world.files or {}
   world.calls, world.logs, world.routes, world.declared = {}, {}, {}, {}
   world.breakers, world.jobs, world.ids, world.backend_state = {}, {}, 0, "closed"
   local current <const>, raise_if_cancelled <const> = flow_functions(core, world)

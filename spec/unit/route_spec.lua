@@ -98,7 +98,7 @@ describe("gateway.route", function()
   it("takes it for a bug when nothing, or no status, is returned", function()
     local reply <const> = get(function() end)
     assert.equal(500, reply.status)
-    assert.equal("route 'GET /x' returned nothing where the status belongs",
+    assert.equal("routes.lua:1: route 'GET /x' returned nothing where the status belongs",
       world:logged("error")[1].message)
     world = World.new()
     gateway = world.gateway

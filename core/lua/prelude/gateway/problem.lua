@@ -1,19 +1,31 @@
 -- What the client is told when a script raised: application/problem+json (RFC 9457). This is where
--- an error is handled, so this is where it is logged, once.
+-- an error is handled, so this is where it is logged, once. In development he is told everything,
+-- and if he is a browser, as a page.
 local core <const> = require "gateway.core"
 local bug <const> = require "gateway.bug"
 local failure <const> = require "gateway.failure"
 local log <const> = require "gateway.log"
 local text <const> = require "gateway.text"
 
+local accepts, page, report
+if core.development then
+  accepts, page = require "gateway.accepts", require "gateway.page"
+  report = require "gateway.report"
+end
+
 local problem <const> = {}
 
--- The members come first, so that they can say more but not something else.
-local function body_of(status, detail, members)
-  local body <const> = { type = "about:blank", title = core.status_text(status) }
+local function add(body, members)
   for name, value in next, members do
     body[name] = value
   end
+end
+
+-- The members come first, so that they can say more but not something else.
+local function body_of(status, detail, members, told)
+  local body <const> = { type = "about:blank", title = core.status_text(status) }
+  if told then add(body, report.members(told)) end
+  add(body, members)
   local context <const> = core.context()
   body.undone, body.undo_failed = context.undone, context.undo_failed
   body.status, body.detail = status, text.printable(detail)
@@ -27,29 +39,43 @@ local function headers_of(failed)
   return headers
 end
 
+-- What the development mode tells of it, if it does: a problem that the script has made itself is
+-- an answer like any other.
+local function report_of(raised, status, req)
+  if not report or not req or raised.kind == "problem" then return nil end
+  return report.of(raised, status, req)
+end
+
 local NO_MEMBERS <const> = {}
 
-local function of_failure(failed)
+local function answer(raised, status, detail, members, req)
+  local told <const>, headers <const> = report_of(raised, status, req), headers_of(raised)
+  if told and accepts.html(req.headers.accept) then
+    add(headers, page.HEADERS)
+    return status, page.of(told), headers
+  end
+  return status, body_of(status, detail, members, told), headers
+end
+
+local function of_failure(failed, req)
   local status <const> = failed:response_status()
   if failed.kind ~= "problem" and status >= 500 then
     local level <const> = failed.kind == "cancelled" and "debug" or "warn"
     log.write(level, tostring(failed), { kind = failed.kind, backend = failed.backend })
   end
-  return status, body_of(status, failed:reason(), failed.members or NO_MEMBERS), headers_of(failed)
+  return answer(failed, status, failed:reason(), failed.members or NO_MEMBERS, req)
 end
 
-local function of_bug(found)
+local function of_bug(found, req)
   log.write("error", found.message, { traceback = found.traceback }, bug.place(found))
-  local members <const> = core.development
-      and { error = found.message, traceback = found.traceback }
-    or NO_MEMBERS
-  return 500, body_of(500, "internal error", members), headers_of(found)
+  return answer(found, 500, "internal error", NO_MEMBERS, req)
 end
 
--- The status, body and headers that answer what was raised.
-function problem.answer(raised)
-  if failure.is(raised) then return of_failure(raised) end
-  return of_bug(bug.of(raised))
+-- The status, body and headers that answer what was raised. Without the request the answer is the
+-- same in development as in production.
+function problem.answer(raised, req)
+  if failure.is(raised) then return of_failure(raised, req) end
+  return of_bug(bug.of(raised), req)
 end
 
 -- gateway.fail

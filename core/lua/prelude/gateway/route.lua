@@ -37,10 +37,11 @@ end
 -- were declared before them; what the prelude declares itself has none.
 local function declare(target, given, handler, before, after)
   local method <const>, pattern <const> = target:match "^(%u+) (.*)$"
-  local id <const>, reason <const> = core.route(method, pattern, given.deadline, given.max_body)
-  if not id then return ("route '%s': %s"):format(target, reason) end
+  local id <const>, where <const> = core.route(method, pattern, given.deadline, given.max_body)
+  if not id then return ("route '%s': %s"):format(target, where) end
   routes[id] = {
     name = target,
+    where = where, -- "routes/products.lua:12"
     handler = handler,
     before_all = before,
     after_all = after,
@@ -110,7 +111,7 @@ end
 
 local function check(called, status, body, headers)
   if math.type(status) ~= "integer" then
-    error(("route '%s' returned %s where the status belongs"):format(called.name,
+    error(("%s: route '%s' returned %s where the status belongs"):format(called.where, called.name,
       status == nil and "nothing" or "a " .. type(status)), 0)
   end
   return status, body, headers
@@ -153,25 +154,29 @@ function route.drop()
   error(DROPPED)
 end
 
--- The answer to what was raised. A script may have changed the failure so that it can no longer be
--- told: then that is the bug.
-local function answer_to(raised)
+-- The answer to what was raised. A script may have changed the failure, or the request, so that
+-- they can no longer be told: then that is the bug.
+local function answer_to(raised, req)
   local ok <const>, status <const>, body <const>, headers <const> =
-    xpcall(problem.answer, bug.explain, raised)
+    xpcall(problem.answer, bug.explain, raised, req)
   if ok then return status, body, headers end
   return problem.answer(status)
 end
 
 -- What fn returned, or the answer to what it raised. A drop is left to run().
-local function settle(ok, status, body, headers)
+local function settle(req, ok, status, body, headers)
   if ok or status == DROPPED then return status, body, headers end
-  return answer_to(status)
+  return answer_to(status, req)
 end
 
--- An answer that cannot be said, nan or a bad header, is a bug of the script.
-local function reply(status, body, headers)
-  local ok <const>, raised <const> = xpcall(core.reply, bug.explain, status, body, headers)
-  if not ok and not pcall(core.reply, answer_to(raised)) then
+-- An answer that cannot be said, nan or a bad header, is a bug of the script: all that is known of
+-- its place is the route's.
+local function reply(called, req, status, body, headers)
+  local ok <const>, raised <const> = pcall(core.reply, status, body, headers)
+  if ok then return end
+  local found <const> = bug.of(("%s: the answer of route '%s' cannot be sent: %s"):format(
+    called.where, called.name, tostring(raised)))
+  if not pcall(core.reply, answer_to(found, req)) then
     core.reply(problem.answer(bug.of "the problem cannot be said"))
   end
 end
@@ -179,12 +184,13 @@ end
 -- The core's entry. It raises nothing but want of memory, which the core answers.
 function route.run(id, req)
   local called <const> = routes[id]
-  local status, body, headers = settle(xpcall(answer, bug.explain, called, req))
+  local status, body, headers = settle(req, xpcall(answer, bug.explain, called, req))
   if status ~= DROPPED and (#called.after_all > 0 or #called.after > 0) then
-    status, body, headers = settle(xpcall(amend, bug.explain, called, req, status, body, headers))
+    status, body, headers =
+      settle(req, xpcall(amend, bug.explain, called, req, status, body, headers))
   end
   if status == DROPPED then return core.drop() end
-  reply(status, body, headers)
+  reply(called, req, status, body, headers)
 end
 
 return route

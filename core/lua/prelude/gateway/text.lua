@@ -7,4 +7,10 @@ function text.printable(value)
   return (value:gsub("[\x80-\xff]", "?"))
 end
 
+-- The first bytes of what is printable: at most so many, and no character in half.
+function text.cut(value, max_bytes)
+  if #value <= max_bytes then return value end
+  return value:sub(1, utf8.offset(value, 0, max_bytes + 1) - 1) .. "…"
+end
+
 return text
