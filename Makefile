@@ -43,7 +43,7 @@ run: deps-build
 test: deps-test
 	$(Q)tests/run
 
-## lint: layers, format, cppcheck, luacheck, shellcheck
+## lint: layers, format, cppcheck, luacheck, shellcheck, the reference
 lint:
 	$(Q)tests/lint/run
 
@@ -83,6 +83,10 @@ bench: deps-bench
 outage: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MOONGATE=$(BUILD)/moongate lua5.4 tests/bench/outage.lua
+
+## docs: docs/scripting.md, made of docs/reference/head.md and the types
+docs:
+	$(Q)lua5.4 docs/reference/main.lua >docs/scripting.md.tmp && mv docs/scripting.md.tmp docs/scripting.md
 
 ## fmt: format the C sources in place
 fmt:
@@ -157,6 +161,6 @@ deps-build deps-test deps-bench: deps-%:
 
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit tsan spec integration simulate fuzz bench outage fmt install clean help \
-    run-units deps-build deps-test deps-bench
+.PHONY: all run test lint unit tsan spec integration simulate fuzz bench outage docs fmt install \
+    clean help run-units deps-build deps-test deps-bench
 .SECONDARY:

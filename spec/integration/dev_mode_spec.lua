@@ -160,7 +160,7 @@ describe("development", function()
       response.json.calls[2].attempts, response.json.calls[2].path,
     })
     assert.equal(502, page("/down").status)
-    has(page "/down", "failure of kind connect")
+    has(page "/down", "init.lua:16, a failure: connect")
   end)
 
   it("leaves a script's own problem as it is", function()

@@ -1,25 +1,26 @@
 ---@meta gateway
 
 -- What `require "gateway"` returns, for editors (scripts/.luarc.json points here) and as the source
--- of the reference page. Nothing here runs. Seconds are numbers, with fractions where you like.
+-- of docs/scripting.md (`make docs`). Nothing here runs. Seconds are numbers, with fractions where
+-- you like. spec/unit/types_spec.lua compares it with what the prelude has and takes.
 
 ---@class gateway
 ---@field version string           of the gateway
----@field development boolean      GATEWAY_ENV is "development": answers to bugs carry the traceback
+---@field development boolean      GATEWAY_ENV is "development": a failing script shows a page
 ---@field json gateway.json
 ---@field log gateway.log
 local gateway = {}
 
 -- --- while the scripts load ---------------------------------------------------------------------
 
+--- What a route may have.
 ---@class gateway.RouteOptions
 ---@field deadline? number         seconds for the whole request; default SERVICE_TIMEOUT. It is
 ---                                lowered by a caller's X-Request-Timeout-Ms
----@field max_body? integer        bytes; a longer body is answered with 413
----@field before? gateway.Before|gateway.Before[]
----@field after? gateway.After|gateway.After[]
-
----@alias gateway.Answer integer, any, table<string, string|number|string[]>?
+---@field max_body? integer        bytes; a longer body is answered with 413; default
+---                                MAX_BODY_BYTES
+---@field before? gateway.Before|gateway.Before[]  filters of this route, after those of all
+---@field after? gateway.After|gateway.After[]  likewise
 
 --- Runs before the handler. Returning a status (and body, headers) answers in the handler's place.
 ---@alias gateway.Before fun(req: gateway.Request): integer?, any?, table?
@@ -27,9 +28,10 @@ local gateway = {}
 --- Runs after the handler, also when it failed, and may change the response.
 ---@alias gateway.After fun(req: gateway.Request, response: gateway.Answered)
 
+--- What is going to be sent, for a filter after the handler.
 ---@class gateway.Answered
 ---@field status integer
----@field body any
+---@field body any                 a table becomes JSON, a string is sent as it is
 ---@field headers table<string, string|number|string[]>
 
 --- Declares a route. The handler returns status, body and headers: a table becomes JSON, a string
@@ -64,7 +66,8 @@ function gateway.after(fn) end
 ---@field slow_rate? number        share of its calls, up to 1; default 1 where there is a slow_call
 ---@field minimum_calls? integer   in the window before a rate counts; default 10, or all it holds
 ---@field recovery? number         seconds it stays open; default CIRCUIT_BREAKER_TIMEOUT
----@field recovery_max? number     seconds; failed trials double `recovery` up to this; default 8 x
+---@field recovery_max? number     seconds; failed trials double `recovery` up to this; default 8
+---                                times that
 ---@field trials? integer          calls let through at once to see whether all is well again, and
 ---                                successes in all to close it; default 3
 
@@ -73,6 +76,7 @@ function gateway.after(fn) end
 ---@field calls? integer           the last so many
 ---@field seconds? integer         those of the last so many seconds
 
+--- `url` or `urls` is needed; all else has a default. A breaker's options are options, too.
 ---@class gateway.BackendOptions : gateway.BreakerOptions
 ---@field url? string              "http://inventory:8001", without a path at the end or with one
 ---@field urls? string[]           in its place: up to 64 hosts that are as good as each other; each
@@ -81,7 +85,8 @@ function gateway.after(fn) end
 ---@field timeout? number          seconds of a whole call: waiting, attempts and the pauses between
 ---                                them; default SERVICE_TIMEOUT
 ---@field try_timeout? number      seconds of one attempt; default: as long as the call has
----@field max_response? integer    bytes; a longer response is a failure of kind "too_large"
+---@field max_response? integer    bytes; a longer response is a failure of kind "too_large";
+---                                default MAX_RESPONSE_BYTES
 ---@field count_429? boolean       "Too Many Requests" is a failure for the breaker; default false
 ---@field breaker_per_host? boolean  each of several hosts has a breaker of its own too, so that
 ---                                one that fails is left out; default true
@@ -98,17 +103,25 @@ function gateway.after(fn) end
 ---@field max_concurrent? integer  calls at once, over all workers; default: no limit
 ---@field max_waiting? integer     so many more wait for a place, within their timeout and deadline;
 ---                                the next is a failure of kind "refused"; default 0
----@field health? gateway.Health   ask each host by itself whether it is well; default: do not
+---@field health? gateway.Health   ask each host by itself whether it is well; default: nobody asks
 
+--- Active health checks.
 ---@class gateway.Health
 ---@field path string              "/health"; an answer below 400 is well
 ---@field interval? number         seconds; default 5
 ---@field healthy? integer         good answers in a row that bring a host back; default 2
 ---@field unhealthy? integer       bad answers in a row that leave it out; default 3
 
+--- Of a breaker. The last two are set by hand.
 ---@alias gateway.BreakerState "closed"|"open"|"half_open"|"forced_open"|"disabled"
 
----@param name string              also the breaker's, which outlives a reload of the scripts
+--- Declares a backend. Its name stands in the log, and is its breaker's, which outlives a reload.
+---
+---     local pricing <const> = gateway.backend("pricing", {
+---       url = gateway.env("PRICING_SERVICE_URL", "http://127.0.0.1:8002"),
+---       timeout = 2,
+---     })
+---@param name string              letters, digits, "_", "." and "-"
 ---@param options gateway.BackendOptions
 ---@return gateway.Backend
 function gateway.backend(name, options) end
@@ -126,13 +139,14 @@ function gateway.job(kind, fn) end
 
 -- --- the request --------------------------------------------------------------------------------
 
+--- What the handler is given.
 ---@class gateway.Request
----@field method string
+---@field method string            "GET"
 ---@field path string              as sent, without the query
----@field query table<string, string>
+---@field query table<string, string>    decoded; the last one of a name
 ---@field params table<string, string>   of the route, decoded
 ---@field headers table<string, string>  names in small letters
----@field body? string
+---@field body? string             as sent; nil where there is none
 ---@field correlation_id string    also on the response, on each backend call and log line
 ---@field client string            the peer's address
 ---@field route string             "GET /greet/:name"
@@ -144,12 +158,13 @@ function Request:json() end
 
 -- --- backends -----------------------------------------------------------------------------------
 
+--- What gateway.backend() returns. Its methods describe requests and send nothing.
 ---@class gateway.Backend
 ---@field name string
 local Backend = {}
 
---- All other names are values for the path's {templates}. They are percent-encoded, so that an id
---- never becomes another path; "", "." and ".." are answered with 400.
+--- Of one call. All other names are values for the path's {templates}. They are percent-encoded, so
+--- that an id never becomes another path; "", "." and ".." are answered with 400.
 ---@class gateway.CallOptions
 ---@field query? table<string, string|number|boolean|(string|number|boolean)[]>
 ---@field headers? table<string, string|number>
@@ -168,7 +183,7 @@ local Backend = {}
 ---                                backend's breaker does not hear
 ---@field fallback? any            a failure does not raise. true: the response has only `error`; a
 ---                                function: `json` is what it makes of the failure; else `json`
----@field [string] string|number
+---@field [string] string|number  a value for the path
 
 --- Describes a request; gateway.call, gather, first or a saga sends it.
 ---@param path string              "/products/{id}"
@@ -212,16 +227,19 @@ function Backend:state() end
 ---@field path string
 ---@field options? gateway.CallOptions
 
+--- What came back.
 ---@class gateway.Response
 ---@field status? integer          nil where a fallback stands in
 ---@field json? any                the decoded body, if it is JSON
 ---@field body? string             the body, if it is not
----@field headers table<string, string>  names in small letters
+---@field headers table<string, string>  names in small letters; a fallback has none
 ---@field error? gateway.Failure   with a fallback: why it was needed
 
+--- "status" is an answer from 400 up, "decode" one that cannot be read, "refused" one that found no
+--- place (max_concurrent); "problem" is gateway.fail's, "dropped" gateway.drop's.
 ---@alias gateway.FailureKind
 ---| "connect" | "dns" | "tls" | "timeout" | "deadline" | "open" | "refused" | "status" | "decode"
----| "too_large" | "cancelled" | "problem"
+---| "too_large" | "cancelled" | "problem" | "dropped"
 
 --- Raised by a call without a fallback. Not caught, it is answered: open and refused with 503,
 --- timeout and deadline with 504, a backend's 400, 404, 409 and 422 as they are, the rest with 502.
@@ -235,6 +253,9 @@ function Backend:state() end
 ---@field message? string          for the log
 ---@field retry_after? number      seconds, with kinds "open" and "refused"
 ---@field json? any                what the backend said, with kind "status"
+---@field body? string             the same, if it is not JSON
+---@field detail? string           with kind "problem": what gateway.fail was given
+---@field members? table           likewise
 local Failure = {}
 
 --- One sentence that may be told to clients.
@@ -245,8 +266,13 @@ function Failure:reason() end
 ---@return integer
 function Failure:response_status() end
 
+--- `retry_after` as whole seconds, at least 1: what a Retry-After header can say.
+---@return integer
+function Failure:retry_seconds() end
+
 -- --- in a handler or a job ----------------------------------------------------------------------
 
+--- Of gather and map.
 ---@class gateway.Limit
 ---@field limit? integer           at most this many at once
 
@@ -284,6 +310,7 @@ function gateway.first(n, calls) end
 ---@return R[]
 function gateway.map(list, fn, options) end
 
+--- Waits; other requests go on.
 ---@param seconds number
 function gateway.sleep(seconds) end
 
@@ -298,6 +325,7 @@ function gateway.sleep(seconds) end
 ---@return gateway.Saga
 function gateway.saga(kind, id) end
 
+--- What gateway.saga() returns.
 ---@class gateway.Saga
 ---@field kind string
 ---@field id string
@@ -332,6 +360,7 @@ function gateway.drop() end
 ---@return number?
 function gateway.remaining() end
 
+--- What gateway.breaker() returns.
 ---@class gateway.Breaker
 ---@field name string
 local Breaker = {}
@@ -339,9 +368,11 @@ local Breaker = {}
 --- Calls fn(...) and returns its results. What fn raises counts as a failure, but for a client's
 --- mistake (status below 500). Open: raises a failure of kind "open" without calling.
 ---@param fn function
+---@param ... any                  passed on to fn
 ---@return any ...
 function Breaker:call(fn, ...) end
 
+--- As all workers see it.
 ---@return gateway.BreakerState
 function Breaker:state() end
 
@@ -351,6 +382,7 @@ function Breaker:state() end
 ---@return string
 function gateway.enqueue(kind, args) end
 
+--- What is known of a background job.
 ---@class gateway.JobStatus
 ---@field id string
 ---@field kind string
@@ -367,19 +399,22 @@ function gateway.enqueue(kind, args) end
 ---@return gateway.JobStatus?
 function gateway.job_status(id) end
 
+--- What the function of a job is given beside its arguments.
 ---@class gateway.Job
 ---@field id string
 local Job = {}
 
+--- Says how far it is.
 ---@param percent number           0 to 100
 function Job:progress(percent) end
 
 -- --- anywhere -----------------------------------------------------------------------------------
 
---- A setting or a variable of the environment, where scripts may read it; else an error.
+--- A setting, or a variable of the environment that SCRIPT_ENV lists; any other is an error.
 ---@param name string
----@param default? string
----@return string?
+---@param default string           where it is not set; without one that is nil
+---@return string
+---@overload fun(name: string): string?
 function gateway.env(name, default) end
 
 --- A new UUID (version 7: they sort by time).
@@ -390,6 +425,7 @@ function gateway.id() end
 ---@return number
 function gateway.now() end
 
+--- One line with its fields, the correlation id and the place in the script. print() is log.info.
 ---@class gateway.log
 local log = {}
 
@@ -408,13 +444,15 @@ function log.error(message, fields) end
 
 --- JSON that keeps what it was given: 64-bit integers, [] against {}, null, the shortest decimals.
 ---@class gateway.json
----@field null lightuserdata
+---@field null lightuserdata      JSON's null, since nil in a table is no member
 local json = {}
 
+--- Raises what JSON cannot say: nan, functions, a table within itself, text that is not UTF-8.
 ---@param value any
 ---@return string
 function json.encode(value) end
 
+--- Tables know whether they were [] or {}, also when they are empty.
 ---@param text string
 ---@return any value               nil if it is not JSON
 ---@return string? reason          with line and column
@@ -425,6 +463,7 @@ function json.decode(text) end
 ---@return table
 function json.array(list) end
 
+--- Whether it is marked as one.
 ---@param value any
 ---@return boolean
 function json.is_array(value) end

@@ -58,6 +58,9 @@ for name, kind in next, breaker.OPTIONS do
   BACKEND_OPTIONS[name] = kind
 end
 
+-- For the spec that compares them with types.lua.
+backend.OPTIONS, backend.REQUEST_OPTIONS = BACKEND_OPTIONS, REQUEST_OPTIONS
+
 -- Methods that may be sent twice (RFC 9110, 9.2.2), so far as backends keep to it.
 local IDEMPOTENT <const> = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 

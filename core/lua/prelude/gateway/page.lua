@@ -48,20 +48,20 @@ end
 -- --- the parts ---
 
 local function head(told)
-  local is_bug <const> = told.kind == "bug"
-  local request <const> = told.request
+  local request <const>, place <const> = told.request, told.place
   return html([[
 <header>
 <p class="brand"><i></i>Moongate<span>development</span></p>
 <p class="chips"><b class="{}">{} {}</b><span>{} {}</span><span>{}</span></p>
 <h1>{}</h1>
-<p class="place">{}</p>
+<p class="place">{}{}</p>
 </header>]],
     told.status >= 500 and "bad" or "warn", told.status, told.title,
     request.method, request.path, milliseconds(told.elapsed_ms),
     told.headline,
-    is_bug and (told.place and ("%s:%d"):format(told.place.path, told.place.line) or "in no script")
-      or ("failure of kind %s"):format(told.kind))
+    place and ("%s:%d"):format(place.path, place.line) or "in no script",
+    told.kind == "bug" and "" or (", %s %s"):format(told.is_bug and "stopped:" or "a failure:",
+      told.kind))
 end
 
 local function source(told)

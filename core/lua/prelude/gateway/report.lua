@@ -59,7 +59,8 @@ function report.of(raised, status, req)
   return {
     status = status,
     title = core.status_text(status),
-    kind = is_failure and raised.kind or "bug",
+    is_bug = not is_failure,
+    kind = raised.kind or "bug",
     backend = is_failure and raised.backend or nil,
     message = message,
     headline = without(place, message),
@@ -100,14 +101,13 @@ end
 
 function report.members(told)
   local request <const> = told.request
-  local is_bug <const> = told.kind == "bug"
   return {
     kind = told.kind,
     backend = told.backend,
     error = told.message,
     place = told.place and ("%s:%d"):format(told.place.path, told.place.line),
     excerpt = told.excerpt and excerpt.lines(told.excerpt),
-    traceback = is_bug and traceback_of(told.frames) or nil,
+    traceback = told.is_bug and traceback_of(told.frames) or nil,
     calls = or_nil(told.calls),
     request = {
       method = request.method,

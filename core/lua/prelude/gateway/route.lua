@@ -19,6 +19,8 @@ local OPTIONS <const> = {
   after = options.hooks,
 }
 
+route.OPTIONS = OPTIONS -- for the spec that compares them with types.lua
+
 local function list_of(hooks)
   if type(hooks) == "function" then return { hooks } end
   return hooks or NO_FILTERS
