@@ -72,7 +72,8 @@ static void l_push_call(lua_State *L, const struct gw_logged_call *call, struct 
     l_set_ms(L, "ended_ms", call->ended_us);
 }
 
-/* core.calls(): the request's calls in the order they ended, and the milliseconds it has taken. */
+/* core.calls(): the request's calls in the order they ended, the milliseconds it has taken, and how
+ * many calls there were: only the first are kept. */
 static int l_calls(lua_State *L) {
     const struct gw_flow *root = gw_flow_root(l_current_flow(L));
     struct gw_str targets = gw_buf_str(&root->call_targets), target;
@@ -82,7 +83,8 @@ static int l_calls(lua_State *L) {
         lua_rawseti(L, -2, i + 1);
     }
     lua_pushnumber(L, (lua_Number)(gw_clock_us() - gw_flow_started_us(root)) / 1000);
-    return 2;
+    lua_pushinteger(L, root->n_calls);
+    return 3;
 }
 
 static const luaL_Reg functions[] = {

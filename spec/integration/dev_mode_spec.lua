@@ -5,8 +5,12 @@ local poll <const> = require "support.poll"
 local process <const> = require "support.process"
 local rough <const> = require "support.rough_backend"
 
-local INIT <const> = [[
+-- Longer than Lua shows a file's name.
+local LONG <const> = ("a_very_long_name_"):rep(6)
+
+local INIT <const> = ([[
 local gateway <const> = require "gateway"
+require "%s"
 local thing <const> = gateway.backend("thing", { url = gateway.env "INVENTORY_SERVICE_URL" })
 local nowhere <const> = gateway.backend("nowhere", { url = "http://127.0.0.1:1", attempts = 2 })
 
@@ -38,8 +42,22 @@ gateway.route("GET /overflow", function()
   local function recurse(n) return 1 + recurse(n + 1) end
   return 200, recurse(1)
 end)
+gateway.route("GET /many", function()
+  for i = 1, 20 do gateway.call(thing:get("/{i}", { i = i })) end
+  error "boom many"
+end)
 gateway.route("GET /own", function() gateway.fail(404, "no such thing") end)
-]]
+]]):format(LONG)
+
+local SCRIPTS <const> = {
+  ["init.lua"] = INIT,
+  [LONG .. ".lua"] = [[
+local gateway <const> = require "gateway"
+gateway.route("GET /long", function()
+  error "boom long"
+end)
+]],
+}
 
 local ACCEPT <const> = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 local SECRET <const> = "s3cr3t-7ff1"
@@ -53,7 +71,7 @@ describe("development", function()
 
   setup(function()
     backend = rough.start()
-    gateway = gateways.start_with(INIT, {
+    gateway = gateways.start_with(SCRIPTS, {
       GATEWAY_ENV = "development",
       INVENTORY_SERVICE_URL = backend.url,
     })
@@ -79,7 +97,7 @@ describe("development", function()
     for _, accept in ipairs { "Accept: */*", "Accept: application/json", "X-None: 1" } do
       local response = gateway:get("/boom/1", accept)
       assert.equal("application/problem+json", response.headers["content-type"])
-      assert.equal("init.lua:6", response.json.place)
+      assert.equal("init.lua:7", response.json.place)
     end
   end)
 
@@ -96,19 +114,19 @@ describe("development", function()
   it("marks the line, from the bytes that are loaded", function()
     local response = page "/boom/1"
     has(response, "attempt to index a nil value (field &#39;no&#39;)")
-    has(response, '<span class="hit"><i>6</i>')
-    has(response, '<span class="row"><i>1</i>')
-    has(response, '<span class="row"><i>11</i>')
-    has_not(response, "<i>12</i>")
+    has(response, '<span class="hit"><i>7</i>')
+    has(response, '<span class="row"><i>2</i>')
+    has(response, '<span class="row"><i>12</i>')
+    has_not(response, "<i>13</i>")
     local lines = gateway:get("/boom/1").json.excerpt
-    assert.equal(">    6 |   return response.json.no.such", lines[6])
+    assert.equal(">    7 |   return response.json.no.such", lines[6])
   end)
 
   it("has the traceback in the operator's files only", function()
     local trace = gateway:get("/boom/1").json.traceback
-    assert.equal("stack traceback:\n\tinit.lua:6: in function 'deep'\n"
-      .. "\tinit.lua:11: in function 'handler'", trace)
-    has(page "/boom/1", "<b>init.lua:11</b>")
+    assert.equal("stack traceback:\n\tinit.lua:7: in function 'deep'\n"
+      .. "\tinit.lua:12: in function 'handler'", trace)
+    has(page "/boom/1", "<b>init.lua:12</b>")
     has_not(page "/boom/1", "[C]")
     has_not(page "/boom/1", "gateway.route:")
   end)
@@ -137,7 +155,7 @@ describe("development", function()
     assert.is_falsy(posted.body:find(SECRET, 1, true))
     assert.is_truthy(posted.json.request.body:find('"name":"ann"', 1, true))
     assert.equal('(the error is a table value: {"code":7})', posted.json.error)
-    assert.equal("init.lua:13", posted.json.place)
+    assert.equal("init.lua:14", posted.json.place)
   end)
 
   it("escapes what a client sends", function()
@@ -152,7 +170,7 @@ describe("development", function()
   it("tells of failures that are no bugs", function()
     local response = gateway:get "/down"
     assert.equal(502, response.status)
-    assert.same({ "connect", "nowhere", "init.lua:16" },
+    assert.same({ "connect", "nowhere", "init.lua:17" },
       { response.json.kind, response.json.backend, response.json.place })
     assert.equal(2, #response.json.calls)
     assert.same({ "nowhere", "connect", 2, "/x" }, {
@@ -160,7 +178,7 @@ describe("development", function()
       response.json.calls[2].attempts, response.json.calls[2].path,
     })
     assert.equal(502, page("/down").status)
-    has(page "/down", "init.lua:16, a failure: connect")
+    has(page "/down", "init.lua:17, a failure: connect")
   end)
 
   it("leaves a script's own problem as it is", function()
@@ -171,19 +189,32 @@ describe("development", function()
 
   it("says of an answer that cannot be sent which route and what it was", function()
     local response = gateway:get "/nan"
-    assert.equal("init.lua:18", response.json.place)
+    assert.equal("init.lua:19", response.json.place)
     assert.is_truthy(response.json.error:find("the answer of route 'GET /nan' cannot be sent", 1,
       true), response.json.error)
     assert.is_truthy(response.json.error:find("price", 1, true))
     local line = gateway:await_log(response.json.error)
-    assert.equal("init.lua:18", line.where)
-    assert.equal("init.lua:21", gateway:get("/header").json.place)
+    assert.equal("init.lua:19", line.where)
+    assert.equal("init.lua:22", gateway:get("/header").json.place)
   end)
 
   it("has the place of a hook's error", function()
-    assert.equal("init.lua:22", gateway:get("/before").json.place)
-    assert.equal("init.lua:23", gateway:get("/after").json.place)
+    assert.equal("init.lua:23", gateway:get("/before").json.place)
+    assert.equal("init.lua:24", gateway:get("/after").json.place)
     assert.equal(500, page("/after").status)
+  end)
+
+  it("finds a file whose name is too long to be shown", function()
+    local response = gateway:get "/long"
+    assert.is_truthy(response.json.place:find("^%.%.%..*_name_%.lua:3$"), response.json.place)
+    assert.equal('>    3 |   error "boom long"', response.json.excerpt[3])
+    has(page "/long", '<span class="hit"><i>3</i>')
+  end)
+
+  it("says how many calls it does not show", function()
+    local response = gateway:get "/many"
+    assert.same({ 16, 4 }, { #response.json.calls, response.json.calls_not_shown })
+    has(page "/many", "and 4 more")
   end)
 
   it("shows a page for each way to fail", function()
@@ -198,7 +229,7 @@ describe("production", function()
   local gateway
 
   setup(function()
-    gateway = gateways.start_with(INIT, { INVENTORY_SERVICE_URL = rough.start().url })
+    gateway = gateways.start_with(SCRIPTS, { INVENTORY_SERVICE_URL = rough.start().url })
   end)
   teardown(process.end_all)
 
@@ -224,7 +255,7 @@ describe("production", function()
         if one.correlation_id == id and one.level == "error" then return one end
       end
     end)
-    assert.equal("init.lua:18", line.where)
+    assert.equal("init.lua:19", line.where)
     assert.is_truthy(line.message:find("GET /nan", 1, true))
     assert.is_truthy(line.message:find("price", 1, true))
   end)

@@ -348,7 +348,7 @@ local function other_functions(core, world, current)
         ended_ms = (call.ended_at or scheduler.now) * 1000,
       }
     end
-    return calls, scheduler.now * 1000
+    return calls, scheduler.now * 1000, #calls
   end
 
   function core.id()

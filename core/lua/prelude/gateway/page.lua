@@ -108,7 +108,10 @@ local function calls(told)
       call.attempts > 1 and (", %d attempts"):format(call.attempts) or "",
       class, bar(call, told.elapsed_ms))
   end)
-  return card("Calls", ("in the order they ended, over %s"):format(milliseconds(told.elapsed_ms)),
+  local more <const> = told.calls_not_shown
+      and ("; the first ones, and %d more"):format(told.calls_not_shown) or ""
+  return card("Calls",
+    ("in the order they ended, over %s%s"):format(milliseconds(told.elapsed_ms), more),
     raw('<ul class="calls">' .. rows.html .. "</ul>"))
 end
 

@@ -33,12 +33,12 @@ local function request_of(req)
 end
 
 local function calls_of()
-  local calls <const>, elapsed_ms <const> = core.calls()
+  local calls <const>, elapsed_ms <const>, n <const> = core.calls()
   for _, call in ipairs(calls) do
     call.method, call.path = redact.text(call.target):match "^(%S+) (.*)$"
     call.target = nil
   end
-  return calls, elapsed_ms
+  return calls, elapsed_ms, n > #calls and n - #calls or nil
 end
 
 -- The message without the place it begins with, where that is shown beside it.
@@ -54,7 +54,7 @@ function report.of(raised, status, req)
   local message <const> = redact.hide(is_failure and tostring(raised) or raised.message)
   local frames <const> = bug.frames(raised)
   local place <const> = place_of(message, frames)
-  local calls <const>, elapsed_ms <const> = calls_of()
+  local calls <const>, elapsed_ms <const>, not_shown <const> = calls_of()
   local context <const> = core.context()
   return {
     status = status,
@@ -69,6 +69,7 @@ function report.of(raised, status, req)
     frames = frames,
     request = request_of(req),
     calls = calls,
+    calls_not_shown = not_shown,
     elapsed_ms = elapsed_ms,
     undone = context.undone,
     undo_failed = context.undo_failed,
@@ -109,6 +110,7 @@ function report.members(told)
     excerpt = told.excerpt and excerpt.lines(told.excerpt),
     traceback = told.is_bug and traceback_of(told.frames) or nil,
     calls = or_nil(told.calls),
+    calls_not_shown = told.calls_not_shown,
     request = {
       method = request.method,
       path = request.path,
