@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define LONG_ENOUGH_US 1000000 /* for a backend to answer, whatever is left of a deadline */
-
 /* --- Its end --- */
 
 static enum gw_failure late(const struct gw_attempt *attempt) {
@@ -54,17 +52,14 @@ static enum gw_failure failure_of(const struct gw_attempt *attempt,
     return GW_FAILURE_DECODE;
 }
 
-/* An attempt that was given little time, because others before it took long or because the caller
- * would not wait, says nothing of the backend when that is over. One that had at least half of what
- * the operator allows does; and so does one that the backend let pass for a second, unless that was
- * the caller's own wish. */
-static enum gw_breaker_report report_of_late(const struct gw_attempt *attempt,
-                                             int64_t duration_us) {
+/* An attempt that was given less than half of what the operator allows one, since others before it
+ * took long, says nothing of the backend when that is over; nor does one whose caller would not
+ * wait longer. */
+static enum gw_breaker_report report_of_late(const struct gw_attempt *attempt) {
     const struct gw_backend_call *call = attempt->call;
     bool by_caller =
         attempt->ends_call && call->deadline_first && call->request.deadline_is_callers;
-    bool was_long = !by_caller && duration_us >= LONG_ENOUGH_US;
-    return attempt->cut_short && !was_long ? GW_BREAKER_IGNORED : GW_BREAKER_FAILURE;
+    return attempt->cut_short || by_caller ? GW_BREAKER_IGNORED : GW_BREAKER_FAILURE;
 }
 
 static enum gw_breaker_report report_of(const struct gw_attempt *attempt, enum gw_failure failure,
@@ -77,7 +72,7 @@ static enum gw_breaker_report report_of(const struct gw_attempt *attempt, enum g
         return response->status < 500 && !too_many ? GW_BREAKER_SUCCESS : GW_BREAKER_FAILURE;
     case GW_FAILURE_TIMEOUT:
     case GW_FAILURE_DEADLINE:
-        return report_of_late(attempt, response->duration_us);
+        return report_of_late(attempt);
     case GW_FAILURE_REFUSED:
         return GW_BREAKER_IGNORED;
     default:
@@ -101,6 +96,7 @@ static void on_response(void *user, struct gw_call_response *response) {
     enum gw_failure failure = failure_of(attempt, response);
     enum gw_breaker_report what = report_of(attempt, failure, response);
     attempt->sent = NULL;
+    attempt->call->result.attempts += response->was_repeated;
     gw_line_moves(attempt->call->caller, attempt->call->backend);
     if (what == GW_BREAKER_FAILURE)
         atomic_store(&attempt->call->backend->last_error, gw_backend_error(failure, response));
@@ -108,28 +104,14 @@ static void on_response(void *user, struct gw_call_response *response) {
     gw_backend_attempt_ended(attempt, failure, response);
 }
 
-static void stop(struct gw_attempt *attempt, enum gw_breaker_report of_host) {
-    int64_t now_ms = gw_clock_ms();
+/* Of what nobody waited for nothing is known. */
+void gw_attempt_cancel(struct gw_attempt *attempt) {
     if (!attempt->sent)
         return;
     gw_call_cancel(attempt->sent);
     attempt->sent = NULL;
     gw_line_moves(attempt->call->caller, attempt->call->backend);
-    gw_hosts_release(attempt, of_host, 0, now_ms);
-    gw_breaker_report(attempt->call->backend->breaker, attempt->permit, GW_BREAKER_IGNORED, 0,
-                      now_ms);
-}
-
-void gw_attempt_cancel(struct gw_attempt *attempt) {
-    stop(attempt, GW_BREAKER_IGNORED);
-}
-
-/* The first attempt has lost to the hedge, which began later: if that was another host, this one
- * would go on hanging unnoticed, since no attempt at it comes to its end. */
-void gw_attempt_overtake(struct gw_attempt *attempt) {
-    const struct gw_attempt *hedge = &attempt->call->attempts[1];
-    bool is_beaten = attempt != hedge && attempt->host != hedge->host;
-    stop(attempt, is_beaten ? GW_BREAKER_FAILURE : GW_BREAKER_IGNORED);
+    report(attempt, GW_BREAKER_IGNORED, 0);
 }
 
 /* --- Its beginning --- */
@@ -212,12 +194,16 @@ static void send_it(struct gw_attempt *attempt, int64_t limit_ms) {
     attempt->sent = gw_client_start(call->caller->client, &sent, on_response, attempt);
 }
 
-bool gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms, int64_t *retry_after_ms) {
+enum gw_start gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms,
+                               int64_t *retry_after_ms) {
     struct gw_backend_call *call = attempt->call;
-    if (!gw_breaker_admit(call->backend->breaker, now_ms, &attempt->permit, retry_after_ms))
-        return false;
-    gw_hosts_pick(attempt, now_ms);
+    if (!gw_hosts_pick(attempt, now_ms))
+        return GW_START_NO_ROOM;
+    if (!gw_breaker_admit(call->backend->breaker, now_ms, &attempt->permit, retry_after_ms)) {
+        gw_hosts_release(attempt, GW_BREAKER_IGNORED, 0, now_ms);
+        return GW_START_OPEN;
+    }
     send_it(attempt, limit_of(attempt, now_ms));
     call->result.attempts++;
-    return true;
+    return GW_START_SENT;
 }

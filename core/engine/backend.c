@@ -4,11 +4,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/server.h"
+#include "http/timer.h"
 
 #include <stdlib.h>
 
 #define REFUSED_FOR_MS 1000 /* what a caller is told when there is no place even in line */
-#define LOOK_MS        5    /* how soon a retry looks again for a free connection */
+#define LISTEN_MS      100  /* how often a long pause asks whether the breaker has opened */
 
 static void on_timer(evutil_socket_t fd, short what, void *user);
 
@@ -32,14 +33,16 @@ const char *gw_failure_name(enum gw_failure failure) {
 
 /* --- The end of a call --- */
 
-static void set_timer(struct gw_backend_call *call, int64_t ms) {
-    struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    event_add(&call->timer, &after);
+static void give_hedges_place_back(struct gw_backend_call *call) {
+    if (call->attempts[1].has_place)
+        gw_bulkhead_leave(&call->backend->bulkhead);
+    call->attempts[1].has_place = false;
 }
 
 static void release(struct gw_backend_call *call) {
     event_del(&call->timer);
     gw_line_give_place_back(call);
+    give_hedges_place_back(call);
     gw_buf_fini(&call->result.fields);
     gw_buf_fini(&call->result.body);
     free(call);
@@ -163,21 +166,15 @@ static void pause_or_deliver(struct gw_backend_call *call) {
         return;
     }
     call->phase = GW_BACKEND_PAUSING;
-    set_timer(call, pause_ms);
-}
-
-static bool is_listed(const struct gw_retry_options *options, unsigned status) {
-    for (unsigned i = 0; i < options->n_statuses; i++)
-        if (options->statuses[i] == status)
-            return true;
-    return false;
+    call->pause_until_ms = gw_clock_ms() + pause_ms;
+    gw_timer_set(&call->timer, pause_ms < LISTEN_MS ? pause_ms : LISTEN_MS);
 }
 
 /* What another attempt would not better: a success, and what the request itself is to blame for. */
 static bool is_answer(const struct gw_backend_call *call, enum gw_failure failure,
                       unsigned status) {
     return failure == GW_FAILURE_NONE || (failure == GW_FAILURE_STATUS && status < 500 &&
-                                          !is_listed(&call->target->retry, status));
+                                          !gw_retry_is_listed(&call->target->retry, status));
 }
 
 /* The call's own time has passed, by this attempt's timer if not yet by the clock. */
@@ -192,9 +189,10 @@ void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failur
     struct gw_attempt *other = &call->attempts[attempt == &call->attempts[0]];
     bool answered = is_answer(call, failure, response->status) || is_over(attempt, failure);
     take_result(call, failure, response);
+    give_hedges_place_back(call);
     if (!answered && other->sent)
         return;
-    gw_attempt_overtake(other);
+    gw_attempt_cancel(other);
     if (answered)
         deliver(call);
     else
@@ -204,38 +202,74 @@ void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failur
 /* --- Attempts --- */
 
 static void await(struct gw_backend_call *call) {
-    int64_t hedge_ms = call->request.hedge_ms;
+    const struct gw_backend_request *request = &call->request;
+    int64_t hedge_ms = request->hedge_ms ? request->hedge_ms : call->target->hedge_ms;
     call->phase = GW_BACKEND_IN_FLIGHT;
     if (hedge_ms && call->idempotent && !call->is_hedged)
-        set_timer(call, hedge_ms);
+        gw_timer_set(&call->timer, hedge_ms);
 }
+
+static void wait_in_line(struct gw_backend_call *call);
 
 void gw_backend_begin(struct gw_backend_call *call) {
     int64_t now_ms = gw_clock_ms(), retry_after_ms;
-    gw_retry_budget_deposit(call->backend->budget, now_ms);
-    if (gw_attempt_start(&call->attempts[0], now_ms, &retry_after_ms))
+    switch (gw_attempt_start(&call->attempts[0], now_ms, &retry_after_ms)) {
+    case GW_START_SENT:
+        gw_retry_budget_deposit(call->backend->budget, now_ms);
         await(call);
-    else
+        break;
+    case GW_START_OPEN:
         gw_backend_answer_open(call, retry_after_ms);
+        break;
+    case GW_START_NO_ROOM:
+        wait_in_line(call);
+        break;
+    }
 }
 
 /* A retry into an open breaker is none: what the last attempt got is the result. One that finds no
  * connection free looks again, as long as there is time. */
-static void retry(struct gw_backend_call *call) {
-    int64_t now_ms = gw_clock_ms(), ignored;
-    if (!gw_hosts_have_room(call, now_ms) && now_ms < call->until_ms)
-        set_timer(call, LOOK_MS);
-    else if (now_ms < call->until_ms && gw_attempt_start(&call->attempts[0], now_ms, &ignored))
+static void retry(struct gw_backend_call *call, int64_t now_ms) {
+    int64_t ignored;
+    enum gw_start start = GW_START_NO_ROOM;
+    if (gw_hosts_have_room(call, now_ms))
+        start = gw_attempt_start(&call->attempts[0], now_ms, &ignored);
+    if (start == GW_START_SENT)
         await(call);
+    else if (start == GW_START_NO_ROOM)
+        gw_timer_set(&call->timer, GW_LOOK_MS);
     else
         deliver(call);
+}
+
+static void go_on(struct gw_backend_call *call) {
+    int64_t now_ms = gw_clock_ms(), left_ms = call->pause_until_ms - now_ms;
+    if (now_ms >= call->until_ms || !lets_calls_in(call->backend))
+        deliver(call);
+    else if (left_ms > 0)
+        gw_timer_set(&call->timer, left_ms < LISTEN_MS ? left_ms : LISTEN_MS);
+    else
+        retry(call, now_ms);
+}
+
+/* A hedge is one more call to the backend: without a place and a connection for it there is none.
+ */
+static bool has_room_for_hedge(struct gw_backend_call *call, int64_t now_ms) {
+    struct gw_attempt *hedge = &call->attempts[1];
+    if (!gw_hosts_have_room(call, now_ms))
+        return false;
+    if (call->needs_place)
+        hedge->has_place = gw_bulkhead_try_enter(&call->backend->bulkhead);
+    return !call->needs_place || hedge->has_place;
 }
 
 static void hedge(struct gw_backend_call *call) {
     int64_t now_ms = gw_clock_ms(), ignored;
     call->is_hedged = true;
-    if (gw_hosts_have_room(call, now_ms) && gw_retry_budget_withdraw(call->backend->budget, now_ms))
-        gw_attempt_start(&call->attempts[1], now_ms, &ignored);
+    if (!has_room_for_hedge(call, now_ms) ||
+        !gw_retry_budget_withdraw(call->backend->budget, now_ms) ||
+        gw_attempt_start(&call->attempts[1], now_ms, &ignored) != GW_START_SENT)
+        give_hedges_place_back(call);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *user) {
@@ -246,7 +280,7 @@ static void on_timer(evutil_socket_t fd, short what, void *user) {
         hedge(call);
         break;
     case GW_BACKEND_PAUSING:
-        retry(call);
+        go_on(call);
         break;
     case GW_BACKEND_IN_LINE: /* has no timer of its own */
     case GW_BACKEND_ANSWERED:
@@ -279,6 +313,7 @@ static struct gw_backend_call *call_new(struct gw_backend *backend, struct gw_ca
     call->caller = caller;
     call->request = *request;
     call->idempotent = is_idempotent(request);
+    call->needs_place = call->target->max_concurrent > 0;
     call->started_us = gw_clock_us();
     call->attempts[0].call = call->attempts[1].call = call;
     evtimer_assign(&call->timer, caller->base, on_timer, call);

@@ -50,6 +50,7 @@ struct gw_backend_options {
     int64_t connect_timeout_ms;
     int64_t timeout_ms;                /* of a call: waiting, attempts and pauses together */
     int64_t try_timeout_ms;            /* of an attempt; 0: as long as the call has */
+    int64_t hedge_ms;                  /* of what may be sent twice; 0: never */
     uint64_t max_response;             /* bytes */
     struct gw_breaker_options breaker; /* a lease is made to outlast an attempt */
     bool breaker_per_host;             /* each host has another one of the same options */
@@ -122,7 +123,7 @@ struct gw_backend_request {
     unsigned attempts;         /* 0: the backend's */
     int64_t timeout_ms;        /* 0: the backend's */
     int64_t try_timeout_ms;    /* 0: the backend's */
-    int64_t hedge_ms;          /* without an answer for so long: a second attempt; 0: never */
+    int64_t hedge_ms;          /* unanswered for so long: a second attempt; 0: the backend's */
     int64_t deadline_ms;       /* of the request it serves, monotonic; 0: none */
     int64_t allowance_ms;      /* what the operator gives that request in all; 0: no limit */
     bool deadline_is_callers;  /* who may ask for less than any backend needs */

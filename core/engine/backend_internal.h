@@ -35,6 +35,7 @@ struct gw_target {
     char *key;              /* owned: the options as text; equal texts are one target */
     int64_t connect_timeout_ms, timeout_ms, try_timeout_ms;
     uint64_t max_response;
+    int64_t hedge_ms;
     bool breaker_per_host, count_429;
     unsigned max_concurrent;
     struct gw_retry_options retry;
@@ -85,17 +86,21 @@ struct gw_line {
     struct gw_line *next; /* of the caller */
     struct gw_backend *backend;
     struct gw_backend_calls calls;
-    struct event timer; /* while there are any: looks for a place that another worker freed */
+    struct event timer; /* while there are any: looks who is late, and for a free connection */
 };
 
 struct gw_caller {
     struct event_base *base;
     struct gw_client *client;
-    struct gw_line *lines;       /* owned; by backend, made when first needed */
+    struct gw_line *lines; /* owned; by backend, made when first needed */
+    int granted_fd;        /* eventfd: a call of a line has got a place, from any worker */
+    struct event granted;
     struct gw_checker *checkers; /* owned; likewise */
     struct gw_buf url;           /* of the attempt that is being started; kept for its memory */
     uint64_t random;             /* state of gw_caller_random() */
 };
+
+#define GW_LOOK_MS 5 /* how soon who waits for a connection looks again */
 
 uint64_t gw_caller_random(struct gw_caller *caller);
 
@@ -111,6 +116,7 @@ struct gw_attempt {
     bool has_host_permit;
     bool ends_call; /* when its time is over, so is the call's */
     bool cut_short; /* has less than half of the time that the operator gives one */
+    bool has_place; /* of the hedge: a second one in the bulkhead, beside its call's */
 };
 
 enum gw_backend_phase {
@@ -129,14 +135,16 @@ struct gw_backend_call {
     void *user;
     enum gw_backend_phase phase;
     bool idempotent;
-    bool has_place;      /* in the bulkhead */
-    bool is_counted;     /* in line, among the bulkhead's waiting ones */
+    bool needs_place; /* in the bulkhead */
+    bool has_place;
     bool deadline_first; /* `until_ms` is the request's deadline, not the call's timeout */
     bool is_hedged;
     int64_t started_us, until_ms;
     uint64_t tried;                       /* hosts, by bit */
     TAILQ_ENTRY(gw_backend_call) waiting; /* in the line */
-    struct gw_attempt attempts[2];        /* the second is the hedge */
+    struct gw_bulkhead_waiter waiter;
+    int64_t pause_until_ms;
+    struct gw_attempt attempts[2]; /* the second is the hedge */
     struct event timer; /* in flight: to the hedge; in the pause: to its end; then: to deliver */
     struct gw_backend_result result;
 };
@@ -151,18 +159,22 @@ const char *gw_backend_error(enum gw_failure failure, const struct gw_call_respo
 void gw_backend_attempt_ended(struct gw_attempt *attempt, enum gw_failure failure,
                               struct gw_call_response *response);
 
-/* attempt.c: false if the breaker lets nothing through, with the time until it may. */
-bool gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms, int64_t *retry_after_ms);
+enum gw_start {
+    GW_START_SENT,
+    GW_START_OPEN,    /* the breaker lets nothing through, for *retry_after_ms */
+    GW_START_NO_ROOM, /* no connection is free where it could go */
+};
 
-/* If it is in flight: nobody waits for it any more; or the other one of its call has answered. */
-void gw_attempt_cancel(struct gw_attempt *attempt);
-void gw_attempt_overtake(struct gw_attempt *attempt);
+/* attempt.c */
+enum gw_start gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms, int64_t *retry_after_ms);
+
+void gw_attempt_cancel(struct gw_attempt *attempt); /* if it is in flight */
 
 /* hosts.c: whether there is a host that one more attempt could go to. */
 bool gw_hosts_have_room(const struct gw_backend_call *call, int64_t now_ms);
 
-/* Chooses the attempt's host, where there is room, and lets it go. */
-void gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms);
+/* Chooses the attempt's host, where there is room, and lets it go. False: there is none. */
+bool gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms);
 
 /* Whether hosts have breakers of their own and another host than the attempt's is well. */
 bool gw_hosts_has_another(const struct gw_attempt *attempt, int64_t now_ms);
@@ -175,7 +187,8 @@ void gw_line_leave(struct gw_backend_call *call);
 bool gw_line_has_place(struct gw_backend_call *call);                     /* takes it */
 void gw_line_give_place_back(struct gw_backend_call *call);               /* if it has one */
 void gw_line_moves(struct gw_caller *caller, struct gw_backend *backend); /* there may be room */
-void gw_line_free_all(struct gw_caller *caller);
+void gw_lines_init(struct gw_caller *caller);
+void gw_lines_fini(struct gw_caller *caller);
 
 /* health_check.c: from the first call on, where the target asks for it. */
 void gw_health_watch(struct gw_caller *caller, struct gw_backend *backend);

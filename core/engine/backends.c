@@ -33,6 +33,7 @@ static void free_backends(struct gw_backend *backend) {
         struct gw_backend *next = backend->next;
         gw_target_free_all(backend);
         gw_backend_free_hosts(backend);
+        gw_bulkhead_fini(&backend->bulkhead);
         gw_retry_budget_free(backend->budget);
         gw_breaker_free(backend->breaker);
         free(backend->name);
@@ -120,6 +121,7 @@ static struct gw_backend *add_backend(struct gw_backends *backends, const char *
     backend->name = gw_strdup(name);
     backend->breaker = gw_breaker_new(breaker_options(options), on_backend_change, backend);
     backend->budget = gw_retry_budget_new(options->budget);
+    gw_bulkhead_init(&backend->bulkhead);
     backend->next = backends->backends;
     return backends->backends = backend;
 }

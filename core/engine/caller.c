@@ -11,6 +11,7 @@ struct gw_caller *gw_caller_new(struct event_base *base, struct gw_client *clien
     caller->client = client;
     if (getrandom(&caller->random, sizeof caller->random, 0) != sizeof caller->random)
         abort(); /* up to 256 bytes never fail */
+    gw_lines_init(caller);
     return caller;
 }
 
@@ -18,7 +19,7 @@ void gw_caller_free(struct gw_caller *caller) {
     if (!caller)
         return;
     gw_health_forget_all(caller);
-    gw_line_free_all(caller);
+    gw_lines_fini(caller);
     gw_buf_fini(&caller->url);
     free(caller);
 }

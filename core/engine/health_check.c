@@ -91,6 +91,7 @@ static void ask(struct gw_checker *checker, const struct gw_target *target,
         .connect_timeout_ms = target->connect_timeout_ms,
         .timeout_ms = target->health.interval_ms,
         .max_response = MAX_ANSWER,
+        .takes_no_room = true,
     };
     struct probe *probe = gw_calloc(1, sizeof *probe);
     probe->host = host;

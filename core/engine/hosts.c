@@ -61,23 +61,29 @@ void gw_backend_free_hosts(struct gw_backend *backend) {
 
 /* --- The choice --- */
 
+static bool is_out(const struct gw_target *target, const struct gw_backend_host *host,
+                   int64_t now_ms) {
+    if (target->health.path && atomic_load(&host->is_out))
+        return true;
+    return target->breaker_per_host && gw_breaker_state(host->breaker, now_ms) == GW_BREAKER_OPEN;
+}
+
+/* Neither out nor, half-open, with all its trials in flight. */
 static bool is_well(const struct gw_target *target, const struct gw_backend_host *host,
                     int64_t now_ms) {
-    if (target->health.path && atomic_load(&host->is_out))
-        return false;
-    return !target->breaker_per_host || gw_breaker_state(host->breaker, now_ms) != GW_BREAKER_OPEN;
+    int64_t ignored;
+    return !is_out(target, host, now_ms) &&
+           (!target->breaker_per_host || gw_breaker_lets_in(host->breaker, now_ms, &ignored));
 }
 
-static uint64_t all_of(const struct gw_target *target) {
-    return UINT64_MAX >> (64 - target->n_hosts);
-}
-
-static uint64_t well_ones(const struct gw_target *target, int64_t now_ms) {
-    uint64_t well = 0;
+static uint64_t those_that(bool (*are)(const struct gw_target *, const struct gw_backend_host *,
+                                       int64_t),
+                           const struct gw_target *target, int64_t now_ms) {
+    uint64_t hosts = 0;
     for (unsigned i = 0; i < target->n_hosts; i++)
-        if (is_well(target, target->hosts[i], now_ms))
-            well |= UINT64_C(1) << i;
-    return well;
+        if (are(target, target->hosts[i], now_ms))
+            hosts |= UINT64_C(1) << i;
+    return hosts;
 }
 
 static uint64_t with_room(const struct gw_backend_call *call, uint64_t hosts) {
@@ -87,17 +93,20 @@ static uint64_t with_room(const struct gw_backend_call *call, uint64_t hosts) {
     return hosts;
 }
 
-/* A host that is not well is not used because the others are busy. */
-static uint64_t candidates(const struct gw_backend_call *call, int64_t now_ms) {
-    uint64_t well = well_ones(call->target, now_ms);
-    return with_room(call, well ? well : all_of(call->target));
+/* A host that is out is not used because those that are well are busy. */
+static uint64_t candidates(const struct gw_backend_call *call, int64_t now_ms, bool *are_well) {
+    uint64_t well = those_that(is_well, call->target, now_ms);
+    *are_well = well != 0;
+    return with_room(call, well ? well : those_that(is_out, call->target, now_ms));
 }
 
 bool gw_hosts_have_room(const struct gw_backend_call *call, int64_t now_ms) {
-    return candidates(call, now_ms) != 0;
+    bool ignored;
+    if (call->target->n_hosts == 1)
+        return gw_client_has_room(call->caller->client, call->target->hosts[0]->url);
+    return candidates(call, now_ms, &ignored) != 0;
 }
 
-/* A host whose breaker is half-open may have its trials already. */
 static bool admit(struct gw_attempt *attempt, int64_t now_ms) {
     const struct gw_target *target = attempt->call->target;
     int64_t ignored;
@@ -107,32 +116,39 @@ static bool admit(struct gw_attempt *attempt, int64_t now_ms) {
     return !target->breaker_per_host || attempt->has_host_permit;
 }
 
-/* Ends with a host that admits the attempt, or, where none is well enough, with any. */
-static void pick_of_several(struct gw_attempt *attempt, int64_t now_ms) {
+/* Another worker may take a host's last trial between the look and the step. */
+static bool pick_of_several(struct gw_attempt *attempt, int64_t now_ms) {
     struct gw_backend_call *call = attempt->call;
-    uint64_t hosts = candidates(call, now_ms);
-    do {
+    bool are_well;
+    for (uint64_t hosts = candidates(call, now_ms, &are_well); hosts;) {
         attempt->host = gw_balancer_pick(call->target->balancer, hosts, call->tried,
                                          gw_caller_random(call->caller));
-        hosts &= ~(UINT64_C(1) << attempt->host);
-    } while (!admit(attempt, now_ms) && hosts);
-    call->tried |= UINT64_C(1) << attempt->host;
+        uint64_t bit = UINT64_C(1) << attempt->host;
+        hosts &= ~bit;
+        if (are_well && !admit(attempt, now_ms))
+            continue;
+        call->tried |= bit;
+        return true;
+    }
+    return false;
 }
 
-void gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms) {
+bool gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms) {
     const struct gw_target *target = attempt->call->target;
     attempt->host = 0;
     attempt->has_host_permit = false;
     if (target->n_hosts == 1)
-        return;
-    pick_of_several(attempt, now_ms);
+        return true;
+    if (!pick_of_several(attempt, now_ms))
+        return false;
     gw_balancer_begin(target->balancer, attempt->host);
+    return true;
 }
 
 bool gw_hosts_has_another(const struct gw_attempt *attempt, int64_t now_ms) {
     const struct gw_target *target = attempt->call->target;
     return target->n_hosts > 1 && target->breaker_per_host &&
-           (well_ones(target, now_ms) & ~(UINT64_C(1) << attempt->host));
+           (those_that(is_well, target, now_ms) & ~(UINT64_C(1) << attempt->host));
 }
 
 void gw_hosts_release(struct gw_attempt *attempt, enum gw_breaker_report report,

@@ -96,9 +96,9 @@ static char *make_key(const struct gw_backend_options *o) {
     struct gw_buf key = {0};
     for (unsigned i = 0; i < o->n_urls; i++)
         gw_buf_printf(&key, "%.*s ", GW_STR_ARG(without_slash(o->urls[i])));
-    gw_buf_printf(&key, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRIu64 " %d %d %u",
-                  o->connect_timeout_ms, o->timeout_ms, o->try_timeout_ms, o->max_response,
-                  o->breaker_per_host, o->count_429, o->max_concurrent);
+    gw_buf_printf(&key, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRIu64 " %d %d %u",
+                  o->connect_timeout_ms, o->timeout_ms, o->try_timeout_ms, o->hedge_ms,
+                  o->max_response, o->breaker_per_host, o->count_429, o->max_concurrent);
     gw_buf_printf(&key, " %u %" PRId64 " %" PRId64, o->retry.attempts, o->retry.base_ms,
                   o->retry.cap_ms);
     for (unsigned i = 0; i < o->retry.n_statuses; i++)
@@ -117,6 +117,7 @@ static struct gw_target *make(struct gw_backend *backend, const struct gw_backen
     target->connect_timeout_ms = o->connect_timeout_ms;
     target->timeout_ms = o->timeout_ms;
     target->try_timeout_ms = o->try_timeout_ms;
+    target->hedge_ms = o->hedge_ms;
     target->max_response = o->max_response;
     target->breaker_per_host = o->breaker_per_host && o->n_urls > 1;
     target->count_429 = o->count_429;

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "http/timer.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -40,9 +41,8 @@ static struct gw_call *take_spare(struct gw_client *client) {
 }
 
 static void run(struct gw_call *call, int64_t timeout_ms) {
-    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
     enlist(&call->client->running, call, GW_CALL_RUNNING);
-    event_add(&call->timeout, &timeout);
+    gw_timer_set(&call->timeout, timeout_ms);
     gw_transfer_start(call);
 }
 
@@ -58,7 +58,9 @@ struct gw_call *gw_client_start(struct gw_client *client, const struct gw_call_r
     struct gw_call *call = take_spare(client);
     call->done = done;
     call->user = user;
+    call->takes_no_room = request->takes_no_room;
     call->started_us = gw_clock_us();
+    call->response.was_repeated = false;
     gw_collector_begin(&call->collector, &call->response, request->max_response);
     if (gw_transfer_prepare(call, request)) {
         run(call, request->timeout_ms);

@@ -139,7 +139,7 @@ bool gw_transfer_prepare(struct gw_call *call, const struct gw_call_request *req
 }
 
 void gw_transfer_start(struct gw_call *call) {
-    call->host->n_running++;
+    call->host->n_running += !call->takes_no_room;
     if (call->host->is_plain)
         gw_pool_start(call);
     else
@@ -147,7 +147,7 @@ void gw_transfer_start(struct gw_call *call) {
 }
 
 void gw_transfer_stop(struct gw_call *call) {
-    call->host->n_running--;
+    call->host->n_running -= !call->takes_no_room;
     if (call->host->is_plain)
         gw_pool_stop(call);
     else

@@ -54,6 +54,7 @@ struct gw_call_request {
     struct gw_str body;
     bool has_body;
     bool forbids_repeat;        /* though its method is idempotent: see above */
+    bool takes_no_room;         /* a probe, of which gw_client_has_room() does not know */
     int64_t connect_timeout_ms; /* with the name's lookup and TLS: GW_CALL_CONNECT or GW_CALL_DNS */
     int64_t timeout_ms;         /* of the whole call */
     uint64_t max_response;      /* bytes of the body */
@@ -68,6 +69,7 @@ struct gw_call_response {
     struct gw_buf body;
     const char *error; /* for people, static text; "" if OK */
     int64_t duration_us;
+    bool was_repeated; /* it was sent before, and may have been carried out: see above */
 };
 
 typedef void (*gw_call_done_fn)(void *user, struct gw_call_response *response);

@@ -41,6 +41,7 @@ struct gw_call {
     gw_call_done_fn done;
     void *user;
     int64_t started_us;
+    bool takes_no_room;
     struct event timeout;
     struct gw_call_response response;
     struct gw_collector collector; /* fills `response` */
@@ -68,7 +69,7 @@ struct gw_client_host {
     bool is_plain;           /* http, else https */
     void *url;               /* owned: the name as libcurl parsed it */
     struct gw_client *client;
-    unsigned n_running; /* calls */
+    unsigned n_running; /* calls that take up room */
 
     /* pool.c's, of an http host. */
     struct gw_wire_list idle; /* owned; the one used last comes first */

@@ -72,6 +72,7 @@ void gw_pool_connected(struct gw_call *call, evutil_socket_t fd) {
 }
 
 void gw_pool_repeat(struct gw_call *call) {
+    call->response.was_repeated = call->wire->sent > 0;
     gw_pool_drop(call->wire);
     connect_for(call);
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "http/timer.h"
 
 #include <lauxlib.h>
 #include <stdatomic.h>
@@ -377,10 +378,8 @@ static void set_timer(struct gw_flow *flow) {
     if (flow->timer_set || !flow->deadline_ms || flow->kind == GW_FLOW_CHILD)
         return;
     int64_t left = flow->deadline_ms - gw_clock_ms();
-    left = (left > 0 ? left : 0) + CALLS_FIRST_MS;
-    struct timeval after = {left / 1000, left % 1000 * 1000};
     evtimer_assign(&flow->deadline_timer, flow->state->host.base, deadline_passed, flow);
-    event_add(&flow->deadline_timer, &after);
+    gw_timer_set(&flow->deadline_timer, (left > 0 ? left : 0) + CALLS_FIRST_MS);
     flow->timer_set = true;
 }
 

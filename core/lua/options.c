@@ -12,6 +12,7 @@
 #define RETRY_BUDGET  0.2
 #define RETRY_MIN     3 /* per second */
 #define CHECK_MS      5000
+#define GUARDED_MS    (900 * 1000) /* what is guarded ends within a job's or a request's limit */
 #define HEALTHY       2
 #define UNHEALTHY     3
 
@@ -102,7 +103,7 @@ struct gw_breaker_options l_read_breaker_options(lua_State *L, int table) {
         .recovery_ms = l_opt_ms(L, table, "recovery", settings->breaker_timeout_ms),
         .recovery_max_ms = l_opt_ms(L, table, "recovery_max", 0),
         .trials = l_opt_unsigned(L, table, "trials", TRIALS),
-        .lease_ms = l_opt_ms(L, table, "timeout", settings->service_timeout_ms),
+        .lease_ms = GUARDED_MS, /* a backend's is made to outlast its timeout */
     };
     if (options.window.calls || options.window.ms)
         l_read_rates(L, table, &options);
@@ -184,6 +185,7 @@ void l_read_backend_options(lua_State *L, int table, struct gw_backend_options *
         l_opt_ms(L, table, "connect_timeout", settings->connect_timeout_ms);
     options->timeout_ms = l_opt_ms(L, table, "timeout", settings->service_timeout_ms);
     options->try_timeout_ms = l_opt_ms(L, table, "try_timeout", 0);
+    options->hedge_ms = l_opt_ms(L, table, "hedge", 0);
     options->max_response = l_opt_unsigned(L, table, "max_response", settings->max_response);
     options->breaker = l_read_breaker_options(L, table);
     options->breaker_per_host = l_opt_bool(L, table, "breaker_per_host", true);

@@ -1,5 +1,7 @@
 #include "lua/core.h"
 
+#include "http/timer.h"
+
 #include <lauxlib.h>
 
 #define META "gateway.sleep"
@@ -48,9 +50,8 @@ static int l_sleep(lua_State *L) {
     struct sleep *sleep = lua_newuserdatauv(L, sizeof *sleep, 0);
     *sleep = (struct sleep){.wait.cancel = cancel_sleep};
     luaL_setmetatable(L, META);
-    struct timeval after = {(time_t)seconds, (suseconds_t)((seconds - (time_t)seconds) * 1e6)};
     evtimer_assign(&sleep->timer, flow->state->host.base, time_is_up, sleep);
-    event_add(&sleep->timer, &after);
+    gw_timer_set(&sleep->timer, (int64_t)(seconds * 1000));
     sleep->set = true;
     gw_flow_wait(flow, &sleep->wait);
     return lua_yieldk(L, 0, (lua_KContext)flow, k_slept);

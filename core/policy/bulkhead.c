@@ -1,34 +1,78 @@
 #include "policy/bulkhead.h"
 
-#include <limits.h>
+void gw_bulkhead_init(struct gw_bulkhead *bulkhead) {
+    *bulkhead = (struct gw_bulkhead){0};
+    pthread_mutex_init(&bulkhead->mutex, NULL);
+    TAILQ_INIT(&bulkhead->line);
+}
+
+void gw_bulkhead_fini(struct gw_bulkhead *bulkhead) {
+    pthread_mutex_destroy(&bulkhead->mutex);
+}
+
+static bool has_room(const struct gw_bulkhead *bulkhead) {
+    return bulkhead->max_concurrent == 0 || bulkhead->running < bulkhead->max_concurrent;
+}
+
+static void leave_line(struct gw_bulkhead *bulkhead, struct gw_bulkhead_waiter *waiter) {
+    TAILQ_REMOVE(&bulkhead->line, waiter, link);
+    bulkhead->waiting--;
+    waiter->is_waiting = false;
+}
+
+static void hand_out(struct gw_bulkhead *bulkhead) {
+    struct gw_bulkhead_waiter *first;
+    while (has_room(bulkhead) && (first = TAILQ_FIRST(&bulkhead->line))) {
+        leave_line(bulkhead, first);
+        bulkhead->running++;
+        atomic_store(&first->has_place, true);
+        first->granted(first->user);
+    }
+}
 
 void gw_bulkhead_configure(struct gw_bulkhead *bulkhead, unsigned max_concurrent,
                            unsigned max_waiting) {
-    atomic_store(&bulkhead->max_concurrent, max_concurrent);
-    atomic_store(&bulkhead->max_waiting, max_waiting);
-}
-
-static bool add_below(atomic_uint *count, unsigned max) {
-    unsigned n = atomic_load(count);
-    while (n < max)
-        if (atomic_compare_exchange_weak(count, &n, n + 1))
-            return true;
-    return false;
+    pthread_mutex_lock(&bulkhead->mutex);
+    bulkhead->max_concurrent = max_concurrent;
+    bulkhead->max_waiting = max_waiting;
+    hand_out(bulkhead);
+    pthread_mutex_unlock(&bulkhead->mutex);
 }
 
 bool gw_bulkhead_try_enter(struct gw_bulkhead *bulkhead) {
-    unsigned max = atomic_load(&bulkhead->max_concurrent);
-    return add_below(&bulkhead->running, max ? max : UINT_MAX);
+    pthread_mutex_lock(&bulkhead->mutex);
+    bool enters = has_room(bulkhead) && TAILQ_EMPTY(&bulkhead->line);
+    bulkhead->running += enters;
+    pthread_mutex_unlock(&bulkhead->mutex);
+    return enters;
 }
 
 void gw_bulkhead_leave(struct gw_bulkhead *bulkhead) {
-    atomic_fetch_sub(&bulkhead->running, 1);
+    pthread_mutex_lock(&bulkhead->mutex);
+    bulkhead->running--;
+    hand_out(bulkhead);
+    pthread_mutex_unlock(&bulkhead->mutex);
 }
 
-bool gw_bulkhead_try_wait(struct gw_bulkhead *bulkhead) {
-    return add_below(&bulkhead->waiting, atomic_load(&bulkhead->max_waiting));
+bool gw_bulkhead_try_wait(struct gw_bulkhead *bulkhead, struct gw_bulkhead_waiter *waiter) {
+    pthread_mutex_lock(&bulkhead->mutex);
+    bool waits = bulkhead->waiting < bulkhead->max_waiting;
+    if (waits) {
+        atomic_store(&waiter->has_place, false);
+        waiter->is_waiting = true;
+        bulkhead->waiting++;
+        TAILQ_INSERT_TAIL(&bulkhead->line, waiter, link);
+        hand_out(bulkhead); /* the last place may have been given back a moment ago */
+    }
+    pthread_mutex_unlock(&bulkhead->mutex);
+    return waits;
 }
 
-void gw_bulkhead_stop_waiting(struct gw_bulkhead *bulkhead) {
-    atomic_fetch_sub(&bulkhead->waiting, 1);
+bool gw_bulkhead_stop_waiting(struct gw_bulkhead *bulkhead, struct gw_bulkhead_waiter *waiter) {
+    pthread_mutex_lock(&bulkhead->mutex);
+    if (waiter->is_waiting)
+        leave_line(bulkhead, waiter);
+    bool has_place = atomic_load(&waiter->has_place);
+    pthread_mutex_unlock(&bulkhead->mutex);
+    return has_place;
 }

@@ -17,7 +17,7 @@ struct gw_retry_options gw_retry_defaults(void) {
 
 /* --- The decision --- */
 
-static bool is_listed(const struct gw_retry_options *options, unsigned status) {
+bool gw_retry_is_listed(const struct gw_retry_options *options, unsigned status) {
     for (unsigned i = 0; i < options->n_statuses; i++)
         if (options->statuses[i] == status)
             return true;
@@ -31,7 +31,7 @@ static bool is_retryable(const struct gw_retry_options *options,
     case GW_RETRY_TIMEOUT:
         return true;
     case GW_RETRY_STATUS:
-        return is_listed(options, question->status);
+        return gw_retry_is_listed(options, question->status);
     case GW_RETRY_OTHER:
         break;
     }

@@ -49,6 +49,8 @@ enum gw_retry_verdict {
 enum gw_retry_verdict gw_retry_decide(const struct gw_retry_options *options,
                                       const struct gw_retry_question *question, int64_t *pause_ms);
 
+bool gw_retry_is_listed(const struct gw_retry_options *options, unsigned status);
+
 /* RFC 9110, 9.2.2, without TRACE and CONNECT, which a gateway does not send. */
 bool gw_retry_is_idempotent(const char *method);
 

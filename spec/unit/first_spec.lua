@@ -75,6 +75,18 @@ describe("gateway.first", function()
     assert.equal("cancelled", world.calls[2].ended)
   end)
 
+  it("ends as soon as there cannot be enough", function()
+    assert.is_false((pcall(first, 2, { "/bad/1", "/bad/2", "/9" })))
+    assert.equal(2, world.scheduler.now)
+    assert.equal("cancelled", world.calls[3].ended)
+  end)
+
+  it("waits on while a fallback may still be enough", function()
+    local responses <const> = first(2, { "/bad/1", "/2", "/bad/3" }, { { fallback = "one" } })
+    assert.same({ "/2", "one" }, { responses[1].json, responses[2].json })
+    assert.equal(3, world.scheduler.now)
+  end)
+
   it("raises when too few succeed", function()
     local ok <const>, raised <const> = pcall(first, 2, { "/bad/1", "/2" })
     assert.is_false(ok)

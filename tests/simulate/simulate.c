@@ -94,6 +94,8 @@ static void attempt(struct run *run, struct gateway *gateway, unsigned attempts)
     int64_t ignored;
     if (!gw_breaker_admit(gateway->breaker, now_ms(run), &permit, &ignored))
         return;
+    if (attempts == 1)
+        gw_retry_budget_deposit(gateway->budget, now_ms(run));
     bool ok = serve(run);
     gw_breaker_report(gateway->breaker, permit, ok ? GW_BREAKER_SUCCESS : GW_BREAKER_FAILURE, 0,
                       now_ms(run));
@@ -108,7 +110,6 @@ static void turn(struct run *run, struct gateway *gateway) {
             attempt(run, gateway, attempts + 1);
     for (unsigned n = gateway->clients[run->tick % CLIENT_TICKS]; n; n--) {
         run->asked[second(run)]++;
-        gw_retry_budget_deposit(gateway->budget, now_ms(run));
         attempt(run, gateway, 1);
     }
 }

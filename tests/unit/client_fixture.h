@@ -24,6 +24,7 @@ struct world {
 struct answer {
     int times;
     enum gw_call_outcome outcome;
+    bool was_repeated;
     unsigned status;
     char fields[4096], body[4096], error[256];
     size_t body_size;
@@ -70,6 +71,7 @@ static inline void note(void *user, struct gw_call_response *response) {
     struct answer *answer = user;
     answer->times++;
     answer->outcome = response->outcome;
+    answer->was_repeated = response->was_repeated;
     answer->status = response->status;
     answer->body_size = response->body.len;
     copy_text(answer->fields, sizeof answer->fields, &response->fields);

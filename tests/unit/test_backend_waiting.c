@@ -150,6 +150,30 @@ static void an_open_breaker_empties_the_line(void **state) {
     assert_int_equal(w->peer->requests, 1);
 }
 
+/* A hedge is one more call to the backend. */
+static void a_hedge_needs_a_place_too(void **state) {
+    struct world *w = *state;
+    struct gw_backend_options options = narrow(w, 2, 5);
+    struct gw_backend_request hedged = {.method = "GET", .path = {"/a", 2}, .hedge_ms = 10};
+    struct answer first, second, third;
+    define(w, &options);
+    w->peer->script = says_nothing;
+    struct gw_backend_call *calls[] = {start(w, &hedged, &first), start(w, &hedged, &second)};
+    int64_t until_ms = gw_clock_ms() + 60;
+    RUN_UNTIL(w->base, gw_clock_ms() > until_ms);
+    assert_int_equal(w->peer->requests, 2);
+    gw_backend_cancel(calls[1]);
+    calls[1] = start(w, &hedged, &third);
+    gw_backend_cancel(calls[0]);
+    RUN_UNTIL(w->base, w->peer->requests == 4); /* the third, and its hedge in the first's place */
+    gw_backend_cancel(calls[1]);
+    w->peer->script = holds;
+    for (int i = 0; i < 3; i++) { /* no place is lost */
+        start(w, &GET, &first);
+        answer_one(w, &first);
+    }
+}
+
 /* --- Connections: the worker has one --- */
 
 static int begin_single(void **state) {
@@ -349,6 +373,7 @@ int main(void) {
         TEST(another_workers_place_is_found),
         TEST(an_open_breaker_empties_the_line),
         TEST(nobody_joins_the_line_of_an_open_breaker),
+        TEST(a_hedge_needs_a_place_too),
         cmocka_unit_test_setup_teardown(calls_wait_for_a_connection, begin_single, end),
         cmocka_unit_test_setup_teardown(to_wait_in_vain_is_no_failure_of_the_backend, begin_single,
                                         end),

@@ -244,6 +244,22 @@ static int done_of(const struct answer *answers) {
     return n;
 }
 
+struct busy {
+    struct world *w;
+    struct gw_call_request *request;
+    struct answer *answer;
+    bool has_called;
+};
+
+static void work_hard_then_call(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct busy *busy = user;
+    for (int64_t until_ms = gw_clock_ms() + 100; gw_clock_ms() < until_ms;)
+        ;
+    start(busy->w, busy->request, busy->answer);
+    busy->has_called = true;
+}
+
 /* Who is to be called is not held back: that there is no room is for the caller to act upon. */
 static void says_whether_there_is_room(void **state) {
     struct world *w = *state; /* at most 4 connections */
@@ -284,6 +300,19 @@ static void closes_idle_connections_above_the_limit(void **state) {
     free(answers);
     void *world = w;
     end(&world);
+}
+
+/* The time that the turn of the loop has taken before is not the call's. */
+static void a_time_limit_counts_from_the_start(void **state) {
+    struct world *w = *state;
+    struct answer answer;
+    struct gw_call_request request = request_to(w->url);
+    request.timeout_ms = 60;
+    RUN_TURNS(w->base, 1);
+    struct busy busy = {.w = w, .request = &request, .answer = &answer};
+    event_base_once(w->base, -1, EV_TIMEOUT, work_hard_then_call, &busy, NULL);
+    RUN_UNTIL(w->base, busy.has_called && answer.times > 0);
+    assert_ok(&answer, 200, "ok");
 }
 
 /* --- Cancelling --- */
@@ -455,6 +484,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(says_whether_there_is_room, begin_small, end),
         cmocka_unit_test(closes_idle_connections_above_the_limit),
         TEST(cancels_before_the_loop_runs),
+        TEST(a_time_limit_counts_from_the_start),
         TEST(cancels_while_waiting),
         TEST(cancels_within_a_body),
         TEST(a_finished_call_can_be_cancelled),

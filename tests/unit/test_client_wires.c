@@ -39,8 +39,10 @@ static void a_get_is_repeated_once(void **state) {
     struct answer answer;
     w->peer->script = hangs_up_the_second_time;
     get(w, &answer);
+    assert_false(answer.was_repeated);
     get(w, &answer);
     assert_ok(&answer, 200, "ok");
+    assert_true(answer.was_repeated);
     assert_int_equal(w->peer->accepted, 2);
     assert_int_equal(w->peer->requests, 3);
 }

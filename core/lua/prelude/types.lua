@@ -94,6 +94,8 @@ function gateway.after(fn) end
 ---                                made of GET, HEAD, PUT, DELETE, OPTIONS and what is `idempotent`
 ---                                after a try's timeout or a status of `retry_on`; of anything that
 ---                                certainly never left (connect, dns, tls)
+---@field hedge? number            seconds, of what may be sent twice; see gateway.CallOptions;
+---                                default: never
 ---@field retry_on? integer[]      default { 502, 503, 504 }
 ---@field retry_base? number       seconds: the pause before the first retry is random, up to this,
 ---                                and twice as long before each further one; default 0.025

@@ -41,6 +41,7 @@ local BACKEND_OPTIONS <const> = {
   attempts = options.count,
   retry_on = options.statuses,
   try_timeout = options.seconds,
+  hedge = options.seconds,
   retry_base = options.seconds,
   retry_cap = options.seconds,
   retry_budget = options.share_or_none,

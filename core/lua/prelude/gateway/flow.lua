@@ -33,7 +33,6 @@ local function inspect(request, result)
     method = request.method,
     path = request.path,
     status = result.status,
-    attempts = 1,
     message = reason,
   }
 end
@@ -164,7 +163,8 @@ local function is_list_of_requests(list)
   return true
 end
 
--- Raised by the child that has the last response that was waited for: it ends the others.
+-- Raised by the child that has the last response that was waited for, or after whose failure there
+-- cannot be enough: it ends the others.
 local ENOUGH <const> = setmetatable({}, { __name = "gateway.enough" })
 
 -- Sends each request in a child of its own, so that `expect` has seen a response before the calls
@@ -172,13 +172,18 @@ local ENOUGH <const> = setmetatable({}, { __name = "gateway.enough" })
 -- places of the first `n` responses in the order they came.
 local function race(n, requests)
   local results <const>, places <const> = {}, {}
+  local left = #requests -- that may still answer, or have a fallback
   local ok <const>, raised <const> = pcall(core.children, #requests, #requests, function(i)
     local fetched <const>, result <const> = xpcall(flow.try, bug.explain, requests[i])
     if not fetched then error(result, 0) end
     results[i] = result
-    if getmetatable(result) == Failure or #places == n then return end
-    places[#places + 1] = i
-    if #places == n then error(ENOUGH, 0) end
+    if #places == n then return end
+    if getmetatable(result) ~= Failure then
+      places[#places + 1] = i
+    elseif fallback_of(requests[i]) == nil then
+      left = left - 1
+    end
+    if #places == n or left < n then error(ENOUGH, 0) end
   end)
   if not ok and raised ~= ENOUGH then error(raised, 0) end
   return results, places
