@@ -158,36 +158,3 @@ int gw_gateway_run(const struct gw_settings *settings) {
     gw_buf_fini(&error);
     return ok ? 0 : 1;
 }
-
-/* --- check and routes --- */
-
-static void print_routes(const struct gw_state *state) {
-    for (unsigned i = 0; i < state->n_routes; i++) {
-        const struct gw_route *route = &state->routes[i];
-        printf("%-48s %6.1f s  %s\n", route->label, (double)route->deadline_ms / 1000,
-               route->where);
-    }
-}
-
-int gw_gateway_check(const struct gw_settings *settings, bool list) {
-    struct gateway gateway;
-    struct gw_buf error = {0};
-    init(&gateway, settings);
-    struct gw_host host = {.backends = gateway.shared.backends,
-                           .jobs = gateway.shared.jobs,
-                           .settings = settings,
-                           .ready = is_ready,
-                           .user = &gateway};
-    gateway.generation = gw_generation_load(settings->scripts_dir, 1, &host, 1, &error);
-    bool ok = gateway.generation != NULL;
-    if (!ok)
-        fprintf(stderr, "%.*s\n", GW_STR_ARG(gw_buf_str(&error)));
-    else if (list)
-        print_routes(gateway.generation->states[0]);
-    else
-        printf("%s: %u routes, nothing wrong\n", settings->scripts_dir,
-               gateway.generation->states[0]->n_routes);
-    fini(&gateway);
-    gw_buf_fini(&error);
-    return ok ? 0 : 1;
-}

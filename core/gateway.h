@@ -9,8 +9,4 @@
  * not start, with one line on standard error. */
 int gw_gateway_run(const struct gw_settings *settings);
 
-/* Loads the scripts as a worker would, without a socket, and prints what is wrong with them, or one
- * line per route if `list` is set. Returns the exit code. */
-int gw_gateway_check(const struct gw_settings *settings, bool list);
-
 #endif

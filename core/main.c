@@ -2,6 +2,7 @@
  * that says why; 2: wrong usage or a bad setting, with one line that names it. */
 #include "base/settings.h"
 #include "base/version.h"
+#include "check.h"
 #include "demo.h"
 #include "gateway.h"
 
@@ -87,5 +88,5 @@ int main(int argc, char **argv) {
     }
     if (!load_settings(&settings, argc, argv))
         return 2;
-    return serve ? gw_gateway_run(&settings) : gw_gateway_check(&settings, routes);
+    return serve ? gw_gateway_run(&settings) : gw_check_run(&settings, routes);
 }
