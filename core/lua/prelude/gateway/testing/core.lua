@@ -4,10 +4,10 @@
 --     calls   each backend call as it is sent: { backend, method, path, json, headers, at, ended }
 --     logs    each line: { level, message, fields, where }
 --     reports what breakers were told, and answers, jobs, breakers by handle
-local json <const> = require "gateway_json"
-local Scheduler <const> = require "support.scheduler"
+local json <const> = require "gateway.json"
+local Scheduler <const> = require "gateway.testing.scheduler"
 
-local fake_core <const> = {}
+local core_of <const> = {}
 
 local DEFAULT_TIMEOUT <const> = 30
 
@@ -429,7 +429,7 @@ local function job_functions(core, world)
 end
 
 -- The module gateway.core for `world`, which it fills with the records above.
-function fake_core.new(world)
+function core_of.new(world)
   local core <const> = { version = "1.2.3", development = world.development or false }
   world.scheduler = Scheduler.new()
   world.files = world.files or {}
@@ -443,4 +443,4 @@ function fake_core.new(world)
   return core
 end
 
-return fake_core
+return core_of

@@ -1,0 +1,259 @@
+-- A gateway without its C: the prelude over the fake core, with the scripts of a folder or of a
+-- table (module name -> text), or with none.
+--
+--     local world <const> = World.new()
+--     local b <const> = world.gateway.backend("b", { url = "http://b" })
+--     world.backends.b = function(call) return { status = 200, json = { path = call.path } } end
+--     local response <const> = world:run(function() return world.gateway.call(b:get("/x")) end)
+--
+--     local world <const> = World.load { scripts = "scripts" }
+--     local reply <const> = world:request("GET", "/api/v1/products/TEST-001")
+local json <const> = require "gateway.json"
+local prelude <const> = require "gateway.prelude"
+local core_of <const> = require "gateway.testing.core"
+
+local World <const> = {}
+World.__index = World
+
+local function read(path)
+  local file <const> = io.open(path, "rb")
+  if not file then return nil end
+  local text <const> = file:read "a"
+  file:close()
+  return text
+end
+
+local function source_of(scripts)
+  return function(name)
+    if type(scripts) == "table" then return scripts[name], "@" .. name .. ".lua" end
+    local base <const> = name:gsub("%.", "/")
+    for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
+      local text <const> = read(scripts .. "/" .. path)
+      if text then return text, "@" .. path end
+    end
+  end
+end
+
+local function copy(library)
+  local copied <const> = {}
+  for name, value in pairs(library) do
+    copied[name] = type(value) == "table" and copy(value) or value
+  end
+  return copied
+end
+
+-- Globals of its own, so that the sandbox can close them without harm to the specs.
+local function new_globals(core)
+  local globals <const> = copy {
+    table = table, math = math, utf8 = utf8, coroutine = coroutine, os = os, debug = debug,
+  }
+  globals.string = string
+  for _, name in ipairs { "_VERSION", "assert", "collectgarbage", "error", "getmetatable", "ipairs",
+    "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select", "setmetatable",
+    "tonumber", "tostring", "type", "xpcall" } do
+    globals[name] = _G[name]
+  end
+  globals._G = globals
+  function globals.load(chunk, name, mode, ...)
+    if select("#", ...) > 0 then return load(chunk, name, mode, ...) end
+    return load(chunk, name, mode, globals)
+  end
+  local loaded <const> = { ["gateway.core"] = core, ["gateway.json"] = json }
+  function globals.require(name)
+    if loaded[name] == nil then
+      local text <const> = prelude(name) or error(("module '%s' not found"):format(name), 2)
+      loaded[name] = assert(load(text, "@" .. name, "t", globals))()
+    end
+    return loaded[name]
+  end
+  return globals
+end
+
+-- The prelude is loaded, and routes and the like can still be declared.
+function World.new(options)
+  options = options or {}
+  local world <const> = setmetatable({
+    env = options.env or {},
+    development = options.development,
+    backends = {},
+    source = source_of(options.scripts or {}),
+    loading = true,
+  }, World)
+  world.core = core_of.new(world)
+  world.globals = new_globals(world.core)
+  world.gateway = world.globals.require "gateway"
+  return world
+end
+
+-- The end of loading: what is built in is declared.
+function World:start()
+  self.entries.loaded()
+  self.loading = false
+  return self
+end
+
+-- The methods of strings are shared with the specs, which want them back as they were.
+local function mend_strings()
+  local dump <const> = string.dump
+  return setmetatable({}, {
+    __close = function()
+      string.dump = dump -- luacheck: ignore 122
+      debug.getmetatable("").__metatable = nil
+    end,
+  })
+end
+
+-- Runs init.lua in the sandbox.
+function World.load(options)
+  local world <const> = World.new(options)
+  local prune <const> = world.globals.require "gateway.sandbox"
+  local mend <close> = mend_strings() -- luacheck: ignore mend
+  prune()
+  world.globals.require "init"
+  return world:start()
+end
+
+local function set_limits(self, flow, limits)
+  if limits.deadline then
+    flow.deadline = self.scheduler.now + limits.deadline
+    self.scheduler:after(limits.deadline, function() self.scheduler.cancel(flow, "deadline") end)
+  end
+  if limits.hang_up then
+    self.scheduler:after(limits.hang_up, function() self.scheduler.cancel(flow, "cancelled") end)
+  end
+end
+
+-- Runs fn in a flow, until all is quiet, and returns what it returns or raises what it raises.
+-- limits: deadline and hang_up, in seconds.
+function World:run(fn, limits)
+  local results
+  local flow <const> = self.scheduler:spawn(function()
+    results = table.pack(xpcall(fn, function(raised)
+      return type(raised) == "string" and debug.traceback(raised, 2) or raised
+    end))
+  end)
+  set_limits(self, flow, limits or {})
+  self.scheduler:run()
+  assert(results, "the flow never ended")
+  self.context = flow.context
+  if results[1] then return table.unpack(results, 2, results.n) end
+  error(results[2], 0)
+end
+
+-- What fn raises.
+function World:raised_by(fn, limits)
+  local ok <const>, raised <const> = pcall(self.run, self, fn, limits)
+  assert(not ok, "nothing was raised")
+  return raised
+end
+
+local function match(pattern, path)
+  local names <const> = {}
+  local lua_pattern <const> = pattern:gsub("[%-.]", "%%%0"):gsub(":([%w_]+)", function(name)
+    names[#names + 1] = name
+    return "([^/]+)"
+  end)
+  local values <const> = { path:match("^" .. lua_pattern .. "$") }
+  if #values == 0 then return nil end
+  local params <const> = {}
+  for i, name in ipairs(names) do
+    params[name] = values[i]:gsub("%%(%x%x)", function(hex)
+      return string.char(tonumber(hex, 16))
+    end)
+  end
+  return params, #names
+end
+
+-- Of the routes that fit, the one with the fewest parameters.
+local function find_route(self, method, path)
+  local best, best_params, fewest
+  for id, route in ipairs(self.routes) do
+    local params <const>, n <const> = match(route.pattern, path)
+    if route.method == method and params and (not fewest or n < fewest) then
+      best, best_params, fewest = id, params, n
+    end
+  end
+  return best, best_params
+end
+
+local function query_of(text)
+  local query <const> = {}
+  for name, value in text:gmatch "([^&=]+)=([^&]*)" do
+    query[name] = value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  end
+  return query
+end
+
+local function new_request(self, method, target, options, params, route)
+  local path <const>, query <const> = target:match "^([^?]*)%??(.*)$"
+  local headers <const> = {}
+  for name, value in pairs(options.headers or {}) do
+    headers[name] = value
+  end
+  if options.json ~= nil then
+    headers["content-type"] = headers["content-type"] or "application/json"
+  end
+  return setmetatable({
+    method = method,
+    path = path,
+    query = query_of(query),
+    params = params,
+    headers = headers,
+    body = options.json ~= nil and json.encode(options.json) or options.body,
+    correlation_id = "correlation-1",
+    client = "127.0.0.1",
+    route = route.method .. " " .. route.pattern,
+  }, self.metatables.request)
+end
+
+-- Sends one request through its route and returns { status, headers, text, json } once all is
+-- quiet. options: json or body, headers, hang_up (seconds), deadline (instead of the route's).
+function World:request(method, target, options)
+  options = options or {}
+  local id <const>, params <const> = find_route(self, method, target:match "^[^?]*")
+  if not id then return { status = 404, headers = {} } end
+  local route <const> = self.routes[id]
+  local req <const> = new_request(self, method, target, options, params, route)
+  local flow <const> = self.scheduler:spawn(function() self.entries.request(id, req) end)
+  local started <const> = self.scheduler.now
+  flow.ended = function() flow.took = self.scheduler.now - started end
+  set_limits(self, flow, {
+    deadline = options.deadline or route.deadline,
+    hang_up = options.hang_up,
+  })
+  self.scheduler:run()
+  local reply <const> = assert(flow.reply, "no reply")
+  reply.took = flow.took
+  local is_json <const> = reply.text and reply.headers["content-type"]:find "json"
+  if is_json then reply.json = assert(json.decode(reply.text)) end
+  return reply
+end
+
+-- A backend of `self` that is another world's scripts; what it takes to answer is the call's
+-- delay.
+function World.as_backend(backend)
+  return function(call)
+    local reply <const> = backend:request(call.method, call.path, { json = call.json })
+    if reply.dropped then return { kind = "decode", delay = reply.took } end
+    return { status = reply.status, json = reply.json, body = reply.text, delay = reply.took }
+  end
+end
+
+-- The paths of the calls that were sent, in order: "POST inventory /api/v1/stock/reserve".
+function World:sent()
+  local sent <const> = {}
+  for i, call in ipairs(self.calls) do
+    sent[i] = ("%s %s %s"):format(call.method, call.backend, call.path)
+  end
+  return sent
+end
+
+function World:logged(level)
+  local lines <const> = {}
+  for _, line in ipairs(self.logs) do
+    if line.level == level then table.insert(lines, line) end
+  end
+  return lines
+end
+
+return World
