@@ -1,6 +1,7 @@
 std = "lua54"
 max_line_length = 100
 files["spec"] = { std = "+busted" }
+files["scripts/spec"] = { std = "+busted" }
 
 -- Colon methods that do not look at their object.
 self = false

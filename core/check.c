@@ -1,41 +1,127 @@
 #include "check.h"
 
 #include "lua/generation.h"
+#include "lua/tool.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* --- loading as the server does, but for the sockets --- */
+
+struct loaded {
+    struct gw_host host;
+    struct gw_generation *generation; /* NULL: it could not be loaded */
+};
 
 static bool is_ready(void *user, const char **reason) {
     (void)user, (void)reason;
     return true;
 }
 
-static void print_routes(const struct gw_state *state) {
+static struct loaded load(const struct gw_settings *settings, struct gw_buf *error) {
+    struct loaded loaded = {.host = {.backends = gw_backends_new(),
+                                     .jobs = gw_jobs_new(1, 1, 1),
+                                     .settings = settings,
+                                     .ready = is_ready}};
+    loaded.generation = gw_generation_load(settings->scripts_dir, 1, &loaded.host, 1, error);
+    return loaded;
+}
+
+static void unload(struct loaded *loaded) {
+    gw_generation_free(loaded->generation);
+    gw_jobs_free(loaded->host.jobs);
+    gw_backends_free(loaded->host.backends);
+}
+
+static bool can_be_loaded(const struct gw_settings *settings, struct gw_buf *error) {
+    struct loaded loaded = load(settings, error);
+    bool ok = loaded.generation != NULL;
+    unload(&loaded);
+    return ok;
+}
+
+static int complain(struct gw_buf *error, int code) {
+    fprintf(stderr, "moongate: %.*s\n", GW_STR_ARG(gw_buf_str(error)));
+    gw_buf_fini(error);
+    return code;
+}
+
+/* --- check --- */
+
+int gw_check_run(const struct gw_settings *settings, bool json, bool run) {
+    struct gw_buf error = {0}, words = {0};
+    struct gw_sources *sources = gw_sources_read(settings->scripts_dir, &error);
+    if (!sources)
+        return complain(&error, 2);
+    gw_buf_printf(&words, "%s%s", json ? "--json\n" : "", run ? "--run\n" : "");
+    gw_buf_append_char(&words, '\0');
+    struct gw_tool tool = {
+        .settings = settings, .sources = sources, .arguments = words.data, .load = can_be_loaded};
+    int code = gw_tool_run(&tool, "gateway.check");
+    gw_sources_free(sources);
+    gw_buf_fini(&words);
+    return code;
+}
+
+/* --- routes --- */
+
+static int widest_label(const struct gw_state *state) {
+    size_t widest = 0;
+    for (unsigned i = 0; i < state->n_routes; i++)
+        if (strlen(state->routes[i].label) > widest)
+            widest = strlen(state->routes[i].label);
+    return (int)widest;
+}
+
+static void append_route(struct gw_buf *out, const struct gw_route *route) {
+    struct gw_str method, pattern, where = gw_str_from(route->where);
+    gw_str_split(gw_str_from(route->label), ' ', &method, &pattern);
+    gw_buf_append_str(out, GW_STR("{\"method\":"));
+    gw_buf_append_json(out, method);
+    gw_buf_append_str(out, GW_STR(",\"pattern\":"));
+    gw_buf_append_json(out, pattern);
+    gw_buf_printf(out, ",\"deadline\":%g", (double)route->deadline_ms / 1000);
+    const char *colon = strrchr(route->where, ':');
+    if (colon) {
+        gw_buf_append_str(out, GW_STR(",\"file\":"));
+        gw_buf_append_json(out, (struct gw_str){where.data, (size_t)(colon - where.data)});
+        gw_buf_printf(out, ",\"line\":%s", colon + 1);
+    }
+    gw_buf_append_char(out, '}');
+}
+
+static void print_json(const struct gw_state *state) {
+    struct gw_buf out = {0};
+    for (unsigned i = 0; i < state->n_routes; i++) {
+        gw_buf_append_str(&out, i ? GW_STR(",\n ") : GW_STR("["));
+        append_route(&out, &state->routes[i]);
+    }
+    gw_buf_append_str(&out, GW_STR("]\n"));
+    fwrite(out.data, 1, out.len, stdout);
+    gw_buf_fini(&out);
+}
+
+static void print_lines(const struct gw_state *state) {
+    int width = widest_label(state);
     for (unsigned i = 0; i < state->n_routes; i++) {
         const struct gw_route *route = &state->routes[i];
-        printf("%-48s %6.1f s  %s\n", route->label, (double)route->deadline_ms / 1000,
+        printf("%-*s  %6.1f s  %s\n", width, route->label, (double)route->deadline_ms / 1000,
                route->where);
     }
 }
 
-int gw_check_run(const struct gw_settings *settings, bool list) {
+int gw_check_routes(const struct gw_settings *settings, bool json) {
     struct gw_buf error = {0};
-    struct gw_host host = {.backends = gw_backends_new(),
-                           .jobs = gw_jobs_new(1, 1, 1),
-                           .settings = settings,
-                           .ready = is_ready};
-    struct gw_generation *generation =
-        gw_generation_load(settings->scripts_dir, 1, &host, 1, &error);
-    bool ok = generation != NULL;
-    if (!ok)
-        fprintf(stderr, "%.*s\n", GW_STR_ARG(gw_buf_str(&error)));
-    else if (list)
-        print_routes(generation->states[0]);
-    else
-        printf("%s: %u routes, nothing wrong\n", settings->scripts_dir,
-               generation->states[0]->n_routes);
-    gw_generation_free(generation);
-    gw_jobs_free(host.jobs);
-    gw_backends_free(host.backends);
-    gw_buf_fini(&error);
-    return ok ? 0 : 1;
+    struct gw_sources *sources = gw_sources_read(settings->scripts_dir, &error);
+    if (!sources)
+        return complain(&error, 2);
+    gw_sources_free(sources);
+    struct loaded loaded = load(settings, &error);
+    int code = loaded.generation ? 0 : complain(&error, 1);
+    if (loaded.generation && json)
+        print_json(loaded.generation->states[0]);
+    else if (loaded.generation)
+        print_lines(loaded.generation->states[0]);
+    unload(&loaded);
+    return code;
 }

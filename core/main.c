@@ -3,8 +3,10 @@
 #include "base/settings.h"
 #include "base/version.h"
 #include "check.h"
+#include "command.h"
 #include "demo.h"
 #include "gateway.h"
+#include "test.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -20,8 +22,9 @@ static int usage(FILE *out, int code) {
         out,
         "usage: moongate COMMAND [--SETTING VALUE ...]\n\n"
         "  serve      run the gateway\n"
-        "  check      load the scripts and say what is wrong with them\n"
-        "  routes     list the routes: method, pattern, deadline, file and line\n"
+        "  check      [DIR] [--run] [--json]: say what is wrong with the scripts\n"
+        "  routes     [DIR] [--json]: list the routes: method, pattern, deadline, file and line\n"
+        "  test       [DIR] [-- BUSTED'S OWN]: run the scripts' specs, DIR/spec/*_spec.lua\n"
         "  demo       run the gateway with both demo backends\n"
         "             (--inventory-port 8001, --pricing-port 8002)\n"
         "  version    print the version\n\n"
@@ -68,6 +71,23 @@ static bool load_settings(struct gw_settings *settings, int argc, char **argv) {
     return ok;
 }
 
+/* The commands that work on the scripts without serving them. -1: `command` is none of them. */
+static int work_on_scripts(const char *command, int argc, char **argv) {
+    struct gw_settings settings;
+    bool check = strcmp(command, "check") == 0, routes = strcmp(command, "routes") == 0;
+    if (!check && !routes && strcmp(command, "test") != 0)
+        return -1;
+    const char *switches = check ? "--json --run" : routes ? "--json" : "";
+    struct gw_words words = gw_command_take(switches, &argc, argv);
+    if (!load_settings(&settings, argc, argv))
+        return 2;
+    if (words.folder)
+        settings.scripts_dir = words.folder;
+    return check    ? gw_check_run(&settings, words.json, words.run)
+           : routes ? gw_check_routes(&settings, words.json)
+                    : gw_test_run(&settings, words.n_rest, words.rest);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2)
         return usage(stderr, 2);
@@ -81,12 +101,14 @@ int main(int argc, char **argv) {
         return usage(stdout, 0);
     if (strcmp(command, "demo") == 0)
         return gw_demo_run(argc, argv, default_scripts_dir());
-    bool serve = strcmp(command, "serve") == 0, routes = strcmp(command, "routes") == 0;
-    if (!serve && !routes && strcmp(command, "check") != 0) {
+    int code = work_on_scripts(command, argc, argv);
+    if (code >= 0)
+        return code;
+    if (strcmp(command, "serve") != 0) {
         fprintf(stderr, "moongate: no command '%s'; `moongate help` lists them\n", command);
         return 2;
     }
     if (!load_settings(&settings, argc, argv))
         return 2;
-    return serve ? gw_gateway_run(&settings) : gw_check_run(&settings, routes);
+    return gw_gateway_run(&settings);
 }

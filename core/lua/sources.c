@@ -78,7 +78,7 @@ static bool read_folder(struct reading *reading, const char *path, int depth) {
         return complain(reading, path);
     bool ok = true;
     for (struct dirent *entry; ok && (entry = readdir(dir));)
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.' && (depth > 0 || strcmp(entry->d_name, "spec") != 0))
             ok = read_entry(reading, path, entry->d_name, depth);
     closedir(dir);
     return ok;

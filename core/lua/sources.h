@@ -16,7 +16,8 @@ struct gw_sources {
     size_t n;
 };
 
-/* Reads each *.lua below `folder`, following symbolic links, but no name that begins with a dot.
+/* Reads each *.lua below `folder`, following symbolic links, but no name that begins with a dot and
+ * not folder/spec, which is for `moongate test`.
  * NULL, with one line in `error`, if the folder or a file cannot be read. */
 struct gw_sources *gw_sources_read(const char *folder, struct gw_buf *error);
 void gw_sources_free(struct gw_sources *sources);

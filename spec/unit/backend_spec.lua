@@ -248,9 +248,13 @@ describe("a fallback", function()
 
   it("does not hold off the end of the whole request", function()
     world.backends.b = function() return { status = 200, delay = 10 } end
+    local response
     local raised <const> = world:raised_by(function()
-      gateway.call(b:get("/x", { fallback = true }))
+      response = gateway.call(b:get("/x", { fallback = true }))
+      assert.equal(0.95, world.scheduler.now)
+      gateway.sleep(1)
     end, { deadline = 1 })
+    assert.equal("deadline", response.error.kind)
     assert.equal("deadline", raised.kind)
   end)
 end)

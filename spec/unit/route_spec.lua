@@ -83,7 +83,7 @@ describe("gateway.route", function()
     gateway.route("GET /x", print)
     local ok <const>, raised <const> = pcall(gateway.route, "GET /x", print)
     assert.is_false(ok)
-    assert.matches("route 'GET /x': declared twice", raised)
+    assert.matches("route 'GET /x': there is such a route already", raised)
   end)
 
   it("exists only while the scripts load", function()

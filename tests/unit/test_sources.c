@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A folder: init.lua, lib/money.lua, reports/init.lua, .hidden/x.lua, notes.txt, linked -> lib */
+/* A folder: init.lua, lib/money.lua, reports/init.lua, .hidden/x.lua, notes.txt, linked -> lib, and
+ * spec/init_spec.lua, which is not the gateway's. */
 static char folder[] = "/tmp/moongate-sources-XXXXXX";
 
 static const char *at(const char *path) {
@@ -34,6 +35,8 @@ static int make_folder(void **state) {
     mkdir(at("lib"), 0700);
     mkdir(at("reports"), 0700);
     mkdir(at(".hidden"), 0700);
+    mkdir(at("spec"), 0700);
+    put("spec/init_spec.lua", "return 4");
     put("init.lua", "return 1");
     put("lib/money.lua", "return 2");
     put("reports/init.lua", "");
@@ -44,13 +47,15 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
     (void)state;
-    static const char *const files[] = {"init.lua",      "lib/money.lua", "reports/init.lua",
-                                        ".hidden/x.lua", "notes.txt",     "linked"};
+    static const char *const files[] = {"init.lua",          "lib/money.lua", "reports/init.lua",
+                                        ".hidden/x.lua",     "notes.txt",     "linked",
+                                        "spec/init_spec.lua"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlink(at(files[i]));
     rmdir(at("lib"));
     rmdir(at("reports"));
     rmdir(at(".hidden"));
+    rmdir(at("spec"));
     return rmdir(folder);
 }
 

@@ -1,20 +1,23 @@
--- gateway.core as the specs give it: what the C core promises the prelude, in Lua, on a clock of
--- its own and with backends that are functions. It keeps a record of all that is asked of it:
+-- gateway.core without the core: what it promises the prelude, in Lua, on a clock of its own and
+-- with backends that are functions. Used by gateway.testing, by `moongate check --run` and by the
+-- house's own specs. It keeps a record of all that is asked of it:
 --
 --     calls   each backend call as it is sent: { backend, method, path, json, headers, at, ended }
 --     logs    each line: { level, message, fields, where }
 --     reports what breakers were told, and answers, jobs, breakers by handle
+--
+-- Inside the binary the real core judges what needs no request: routes, options, paths, settings.
 local json <const> = require "gateway.json"
+local calls <const> = require "gateway.testing.calls"
+local router <const> = require "gateway.testing.router"
 local Scheduler <const> = require "gateway.testing.scheduler"
 
 local core_of <const> = {}
 
-local DEFAULT_TIMEOUT <const> = 30
+local is_inside <const>, real <const> = pcall(require, "gateway.core")
+local forget <const> = is_inside and require "gateway.forget"
 
--- A copy that shares nothing with the original, as after a trip over the wire.
-local function through_json(value)
-  return json.decode(json.encode(value))
-end
+local MAX_RAISED <const> = 10000 -- see core.c
 
 -- --- flows ---
 
@@ -24,6 +27,18 @@ local function flow_functions(core, world)
   local function current()
     local flow <const> = scheduler.current
     if not flow then error("this can only be done while a request or a job is handled", 3) end
+    if flow.thread ~= coroutine.running() then
+      error("this cannot be done inside a coroutine of your own: use gateway.map", 3)
+    end
+    return flow
+  end
+
+  local function waiting()
+    local flow <const> = current()
+    if not coroutine.isyieldable() then
+      error("this cannot wait here: inside a callback of table.sort, string.gsub, an error handler,"
+        .. " a metamethod or a finalizer", 3)
+    end
     return flow
   end
 
@@ -31,13 +46,24 @@ local function flow_functions(core, world)
     return setmetatable(fields, world.metatables.failure)
   end
 
+  -- A hook that raises at each instruction from then on: no pcall can hold that.
+  local function give_up()
+    debug.sethook(give_up, "", 1)
+    error "the script goes on after its request is over"
+  end
+
   local function raise_if_cancelled(flow)
     if not Scheduler.is_cancelled(flow) then return end
+    flow.raised = (flow.raised or 0) + 1
+    if flow.raised > MAX_RAISED then debug.sethook(give_up, "", 1) end
     error(world.failure { kind = flow.cancelled, message = "the request is over" })
   end
 
   function core.sleep(seconds)
-    local flow <const> = current()
+    local flow <const> = waiting()
+    if not (seconds >= 0 and seconds <= 86400) then
+      error("bad argument #1 to 'sleep' (must be between 0 and 86400 seconds)", 2)
+    end
     raise_if_cancelled(flow)
     local timer <const> = scheduler:after(seconds, function() scheduler:wake(flow) end)
     Scheduler.wait(flow, function()
@@ -48,7 +74,7 @@ local function flow_functions(core, world)
   end
 
   function core.children(count, limit, fn)
-    local parent <const> = current()
+    local parent <const> = waiting()
     raise_if_cancelled(parent)
     local started, running, failed, first_error = 0, 0, false, nil
     local children <const> = {}
@@ -102,120 +128,33 @@ local function flow_functions(core, world)
     return flow ~= nil and flow.thread == coroutine.running()
   end
 
-  return current, raise_if_cancelled
-end
-
--- --- calls ---
-
-local function failure_of(world, request, answer)
-  local kind <const> = answer.kind or "status"
-  return world.failure {
-    kind = kind,
-    backend = request.backend,
-    method = request.method,
-    path = request.path,
-    status = answer.status,
-    attempts = answer.attempts or (kind == "open" and 0 or 1),
-    message = answer.message,
-    retry_after = answer.retry_after,
-    json = answer.json and through_json(answer.json),
-    body = answer.body,
-  }
-end
-
-local function result_of(world, request, answer)
-  if answer.kind or answer.status >= 400 then return failure_of(world, request, answer) end
-  local response <const> = { status = answer.status, headers = answer.headers or {} }
-  if answer.json ~= nil then
-    response.json = through_json(answer.json)
-  else
-    response.body = answer.body or ""
-  end
-  return setmetatable(response, world.metatables.response)
-end
-
--- What the backend answers, cut off where the call's own timeout comes first.
-local function ask(world, request)
-  local backend <const> = world.backends[request.backend]
-  local answer = backend and backend(world.calls[#world.calls]) or { status = 404 }
-  local timeout <const> = request.options and request.options.timeout or DEFAULT_TIMEOUT
-  if (answer.delay or 0) > timeout then
-    answer = { kind = "timeout", delay = timeout }
-  end
-  return answer
-end
-
-local function record(world, request)
-  local options <const> = request.options or {}
-  local call <const> = {
-    backend = request.backend,
-    method = request.method,
-    path = request.path,
-    json = options.json ~= nil and through_json(options.json) or nil,
-    body = options.body,
-    headers = options.headers,
-    at = world.scheduler.now,
-  }
-  table.insert(world.calls, call)
-  return call
-end
-
-local function call_functions(core, world, current, raise_if_cancelled)
-  local scheduler <const> = world.scheduler
-
-  function core.fetch(requests, limit)
-    local flow <const> = current()
-    raise_if_cancelled(flow)
-    local results <const>, timers <const>, calls <const> = {}, {}, {}
-    local sent, pending, in_flight = 0, #requests, 0
-
-    local function cancel_rest(kind)
-      for i, request in ipairs(requests) do
-        if not results[i] then
-          if timers[i] then timers[i].fn = nil end
-          if calls[i] then calls[i].ended = kind end
-          results[i] = failure_of(world, request, { kind = kind, attempts = calls[i] and 1 or 0 })
-          pending = pending - 1
-        end
-      end
-    end
-
-    local send_more
-    local function finish(i, result)
-      results[i], pending, in_flight = result, pending - 1, in_flight - 1
-      local failed <const> = getmetatable(result) == world.metatables.failure
-      calls[i].ended = failed and result.kind or "ok"
-      calls[i].status, calls[i].ended_at = result.status, scheduler.now
-      local options <const> = requests[i].options or {}
-      if failed and options.fallback == nil then cancel_rest "cancelled" end
-      if pending > 0 then send_more() else scheduler:wake(flow) end
-    end
-
-    function send_more()
-      while sent < #requests and in_flight < (limit or math.huge) do
-        sent, in_flight = sent + 1, in_flight + 1
-        local i <const>, request <const> = sent, requests[sent]
-        calls[i] = record(world, request)
-        local answer <const> = ask(world, request)
-        timers[i] = scheduler:after(answer.delay or 0, function()
-          finish(i, result_of(world, request, answer))
-        end)
-      end
-    end
-
-    if pending > 0 then
-      send_more()
-      Scheduler.wait(flow, function(kind)
-        cancel_rest(kind)
-        scheduler:wake(flow)
-      end)
-      raise_if_cancelled(flow)
-    end
-    return results
-  end
+  return current, waiting, raise_if_cancelled
 end
 
 -- --- declarations ---
+
+local function refuse_route(world, method, pattern, ...)
+  if is_inside then
+    local id <const>, reason <const> = real.route(method, pattern, ...)
+    return not id and reason or nil
+  end
+  for _, route in ipairs(world.routes) do
+    if route.method == method and router.shape(route.pattern) == router.shape(pattern) then
+      return "there is such a route already"
+    end
+  end
+end
+
+local function refuse_backend(name, options)
+  if is_inside then
+    local handle <const>, reason <const> = real.backend(name, options)
+    return not handle and reason or nil
+  end
+  for _, url in ipairs(options.urls or { options.url }) do
+    if not url:find "^https?://" then return "not a URL" end
+  end
+  if (options.trials or 1) > 64 then error("trials must be from 1 to 64", 0) end
+end
 
 local function declare_functions(core, world)
   function core.set_metatables(metatables) world.metatables = metatables end
@@ -223,30 +162,30 @@ local function declare_functions(core, world)
   function core.loading() return world.loading end
 
   function core.route(method, pattern, deadline, max_body)
-    for _, route in ipairs(world.routes) do
-      if route.method == method and route.pattern == pattern then return nil, "declared twice" end
-    end
+    local refused <const> = refuse_route(world, method, pattern, deadline, max_body)
+    if refused then return nil, refused end
     table.insert(world.routes, {
       method = method,
       pattern = pattern,
       deadline = deadline,
       max_body = max_body,
     })
-    return #world.routes, ("routes.lua:%d"):format(#world.routes)
+    return #world.routes
   end
 
   function core.backend(name, options)
-    for _, url in ipairs(options.urls or { options.url }) do
-      if not url:find "^https?://" then return nil, "not a URL" end
-    end
-    if (options.trials or 1) > 64 then error("trials must be from 1 to 64", 0) end
+    local refused <const> = refuse_backend(name, options)
+    if refused then return nil, refused end
     table.insert(world.declared, { name = name, options = options })
     return #world.declared
   end
 
-  function core.backend_state() return world.backend_state end
+  function core.backend_state(handle)
+    return world.states[world.declared[handle].name] or world.backend_state
+  end
 
   function core.breaker(name, options)
+    if is_inside then real.breaker(name, options) end
     table.insert(world.breakers, { name = name, options = options, state = "closed", reports = {} })
     return #world.breakers
   end
@@ -265,18 +204,9 @@ local function declare_functions(core, world)
     return world.source(name)
   end
 
-  function core.cjson() return require "cjson" end
-
-  -- Of `path`, which is a module's file, or of world.files[path].
-  function core.source_lines(path, from, to)
-    local text <const> = world.files[path] or world.source((path:gsub("%.lua$", "")))
-    if not text then return nil end
-    local lines <const>, number = {}, 0
-    for line in (text:gsub("\n$", "") .. "\n"):gmatch "(.-)\n" do
-      number = number + 1
-      if number >= from and number <= to then lines[number] = line end
-    end
-    return lines
+  function core.cjson()
+    if is_inside then return real.cjson() end
+    return require "cjson"
   end
 end
 
@@ -315,40 +245,56 @@ end
 -- Enough of http/status.c to tell titles apart.
 local STATUS_TEXTS <const> = { [404] = "Not Found", [409] = "Conflict", [502] = "Bad Gateway" }
 
+-- What the server writes itself.
+local RESERVED <const> = {
+  ["content-length"] = true, ["transfer-encoding"] = true, connection = true, date = true,
+  ["x-correlation-id"] = true,
+}
+
+local function check_reply_header(name, value)
+  if type(value) ~= "string" and type(value) ~= "number" then
+    error(("header '%s': expected a string or a number, got %s"):format(name, type(value)))
+  end
+  if tostring(value):find "[\0-\8\10-\31\127]" then
+    error(("header '%s': the value has a control character"):format(name))
+  end
+end
+
+local function reply_headers(given)
+  local headers <const> = {}
+  for name, value in next, given do
+    if type(name) ~= "string" then error("headers: a name is a string, got " .. type(name)) end
+    if not name:find "^[%w!#$%%&'*+%-.^_`|~]+$" or RESERVED[name:lower()] then
+      error(("header '%s' cannot be set"):format(name))
+    end
+    for _, one in ipairs(type(value) == "table" and value or { value }) do
+      check_reply_header(name, one)
+    end
+    headers[name:lower()] = value
+  end
+  return headers
+end
+
 local function other_functions(core, world, current)
   local scheduler <const> = world.scheduler
 
   function core.expand(template, options)
+    if is_inside then return real.expand(template, options) end
     local path <const>, reason <const> = expand_path(template, options or {})
     if not path then return nil, reason end
     return path .. expand_query(options and options.query)
   end
 
   function core.env(name)
-    if name:find "^SECRET" then return nil, false end
-    return world.env[name], true
+    if world.env[name] ~= nil then return world.env[name], true end
+    local value, allowed = nil, not name:find "^SECRET"
+    if is_inside then value, allowed = real.env(name) end
+    return world.real_env and value or nil, allowed
   end
 
   function core.status_text(status)
+    if is_inside then return real.status_text(status) end
     return STATUS_TEXTS[status] or "Unknown"
-  end
-
-  -- The calls of all flows, as if they were one request's.
-  function core.calls()
-    local calls <const> = {}
-    for i, call in ipairs(world.calls) do
-      local failed <const> = call.ended ~= "ok"
-      calls[i] = {
-        backend = call.backend,
-        target = call.method .. " " .. call.path,
-        status = call.status,
-        failure = failed and call.ended or nil,
-        attempts = 1,
-        duration_ms = (call.ended_at or scheduler.now) * 1000 - call.at * 1000,
-        ended_ms = (call.ended_at or scheduler.now) * 1000,
-      }
-    end
-    return calls, scheduler.now * 1000, #calls
   end
 
   function core.id()
@@ -367,40 +313,42 @@ local function other_functions(core, world, current)
   end
 
   function core.log(level, message, fields, where)
-    if fields then fields = through_json(fields) end
+    if fields then fields = calls.through_json(fields) end
     table.insert(world.logs, { level = level, message = message, fields = fields, where = where })
   end
 
   function core.log_enabled(level) return level ~= "debug" end
 
   function core.reply(status, body, headers)
+    local flow <const> = current()
     if math.type(status) ~= "integer" or status < 200 or status > 599 then
-      error "the status must be an integer from 200 to 599"
+      error("the status must be an integer from 200 to 599, got " .. tostring(status))
     end
-    local reply <const> = { status = status, headers = {} }
-    for name, value in pairs(headers or {}) do
-      if tostring(value):find "%c" then error("header '" .. name .. "' has a control character") end
-      reply.headers[name:lower()] = value
+    if headers ~= nil and type(headers) ~= "table" then
+      error("headers must be a table, got " .. type(headers))
     end
+    local reply <const> = { status = status, headers = reply_headers(headers or {}) }
     if body ~= nil then
       local is_text <const> = type(body) == "string"
       reply.text = is_text and body or json.encode(body)
       local default <const> = is_text and "text/plain; charset=utf-8" or "application/json"
       reply.headers["content-type"] = reply.headers["content-type"] or default
     end
-    current().reply = reply
+    flow.reply = reply
   end
 
   function core.drop() current().reply = { dropped = true } end
 end
 
-local function job_functions(core, world)
+local function job_functions(core, world, current)
   function core.job() end
 
   function core.enqueue(kind, args)
+    current()
     if world.too_many_jobs then return nil, "too many jobs" end
     local id <const> = core.id()
-    world.jobs[id] = { id = id, kind = kind, status = "queued", progress = 0, seen = {} }
+    world.jobs[id] = { id = id, kind = kind, status = "queued", progress = 0, seen = {},
+      created_at = core.now() }
     world.scheduler:spawn(function() world.entries.job(kind, args, id) end)
     return id
   end
@@ -428,18 +376,23 @@ local function job_functions(core, world)
   end
 end
 
--- The module gateway.core for `world`, which it fills with the records above.
+-- The module gateway.core for `world`, which it fills with the records above. Inside the binary one
+-- world is loaded at a time: the real core forgets what the one before declared.
 function core_of.new(world)
-  local core <const> = { version = "1.2.3", development = world.development or false }
+  if is_inside then forget() end
+  local core <const> = {
+    version = is_inside and real.version or "1.2.3",
+    development = world.development or false,
+  }
   world.scheduler = Scheduler.new()
-  world.files = world.files or {}
   world.calls, world.logs, world.routes, world.declared = {}, {}, {}, {}
-  world.breakers, world.jobs, world.ids, world.backend_state = {}, {}, 0, "closed"
-  local current <const>, raise_if_cancelled <const> = flow_functions(core, world)
-  call_functions(core, world, current, raise_if_cancelled)
+  world.breakers, world.jobs, world.ids = {}, {}, 0
+  world.backend_state, world.states = "closed", {} -- of all backends, and by name
+  local current <const>, waiting <const>, raise_if_cancelled <const> = flow_functions(core, world)
+  calls.add(core, world, waiting, raise_if_cancelled)
   declare_functions(core, world)
   other_functions(core, world, current)
-  job_functions(core, world)
+  job_functions(core, world, current)
   return core
 end
 

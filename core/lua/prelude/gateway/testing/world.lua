@@ -11,6 +11,9 @@
 local json <const> = require "gateway.json"
 local prelude <const> = require "gateway.prelude"
 local core_of <const> = require "gateway.testing.core"
+local router <const> = require "gateway.testing.router"
+
+local DEFAULT_DEADLINE <const> = 30 -- SERVICE_TIMEOUT
 
 local World <const> = {}
 World.__index = World
@@ -74,6 +77,7 @@ function World.new(options)
   options = options or {}
   local world <const> = setmetatable({
     env = options.env or {},
+    real_env = options.real_env,
     development = options.development,
     backends = {},
     source = source_of(options.scripts or {}),
@@ -113,13 +117,23 @@ function World.load(options)
   return world:start()
 end
 
+-- Their timers end with the flow, or time would go on to them.
 local function set_limits(self, flow, limits)
+  local timers <const> = {}
+  local function cancel_after(seconds, kind)
+    timers[#timers + 1] = self.scheduler:after(seconds, function()
+      self.scheduler.cancel(flow, kind)
+    end)
+  end
   if limits.deadline then
     flow.deadline = self.scheduler.now + limits.deadline
-    self.scheduler:after(limits.deadline, function() self.scheduler.cancel(flow, "deadline") end)
+    cancel_after(limits.deadline, "deadline")
   end
-  if limits.hang_up then
-    self.scheduler:after(limits.hang_up, function() self.scheduler.cancel(flow, "cancelled") end)
+  if limits.hang_up then cancel_after(limits.hang_up, "cancelled") end
+  return function()
+    for _, timer in ipairs(timers) do
+      timer.fn = nil
+    end
   end
 end
 
@@ -132,7 +146,7 @@ function World:run(fn, limits)
       return type(raised) == "string" and debug.traceback(raised, 2) or raised
     end))
   end)
-  set_limits(self, flow, limits or {})
+  flow.ended = set_limits(self, flow, limits or {})
   self.scheduler:run()
   assert(results, "the flow never ended")
   self.context = flow.context
@@ -147,39 +161,17 @@ function World:raised_by(fn, limits)
   return raised
 end
 
-local function match(pattern, path)
-  local names <const> = {}
-  local lua_pattern <const> = pattern:gsub("[%-.]", "%%%0"):gsub(":([%w_]+)", function(name)
-    names[#names + 1] = name
-    return "([^/]+)"
-  end)
-  local values <const> = { path:match("^" .. lua_pattern .. "$") }
-  if #values == 0 then return nil end
-  local params <const> = {}
-  for i, name in ipairs(names) do
-    params[name] = values[i]:gsub("%%(%x%x)", function(hex)
-      return string.char(tonumber(hex, 16))
-    end)
-  end
-  return params, #names
-end
-
--- Of the routes that fit, the one with the fewest parameters.
-local function find_route(self, method, path)
-  local best, best_params, fewest
-  for id, route in ipairs(self.routes) do
-    local params <const>, n <const> = match(route.pattern, path)
-    if route.method == method and params and (not fewest or n < fewest) then
-      best, best_params, fewest = id, params, n
-    end
-  end
-  return best, best_params
+local function decode(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
 end
 
 local function query_of(text)
   local query <const> = {}
-  for name, value in text:gmatch "([^&=]+)=([^&]*)" do
-    query[name] = value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  for pair in text:gmatch "[^&]+" do
+    local name <const>, value <const> = pair:match "^([^=]*)=?(.*)$"
+    query[decode(name)] = decode(value)
   end
   return query
 end
@@ -188,7 +180,7 @@ local function new_request(self, method, target, options, params, route)
   local path <const>, query <const> = target:match "^([^?]*)%??(.*)$"
   local headers <const> = {}
   for name, value in pairs(options.headers or {}) do
-    headers[name] = value
+    headers[name:lower()] = tostring(value)
   end
   if options.json ~= nil then
     headers["content-type"] = headers["content-type"] or "application/json"
@@ -210,17 +202,20 @@ end
 -- quiet. options: json or body, headers, hang_up (seconds), deadline (instead of the route's).
 function World:request(method, target, options)
   options = options or {}
-  local id <const>, params <const> = find_route(self, method, target:match "^[^?]*")
-  if not id then return { status = 404, headers = {} } end
+  local id <const>, params <const> = router.find(self.routes, method, target:match "^[^?]*")
+  if not id then return { status = params, headers = {} } end
   local route <const> = self.routes[id]
   local req <const> = new_request(self, method, target, options, params, route)
   local flow <const> = self.scheduler:spawn(function() self.entries.request(id, req) end)
   local started <const> = self.scheduler.now
-  flow.ended = function() flow.took = self.scheduler.now - started end
-  set_limits(self, flow, {
-    deadline = options.deadline or route.deadline,
+  local lift <const> = set_limits(self, flow, {
+    deadline = options.deadline or route.deadline or DEFAULT_DEADLINE,
     hang_up = options.hang_up,
   })
+  flow.ended = function()
+    flow.took = self.scheduler.now - started
+    lift()
+  end
   self.scheduler:run()
   local reply <const> = assert(flow.reply, "no reply")
   reply.took = flow.took
