@@ -5,6 +5,7 @@ local core <const> = require "gateway.core"
 local breaker <const> = require "gateway.breaker"
 local failure <const> = require "gateway.failure"
 local options <const> = require "gateway.options"
+local suggest <const> = require "gateway.suggest"
 
 local backend <const> = {}
 
@@ -29,6 +30,8 @@ local REQUEST_OPTIONS <const> = {
   expect = options.fn,
   fallback = options.any,
 }
+
+backend.REQUEST_OPTIONS = REQUEST_OPTIONS -- for gateway.check
 
 local BACKEND_OPTIONS <const> = {
   url = options.string,
@@ -76,7 +79,8 @@ local function refuse(template, given)
     if expected then
       if not expected.test(value) then return options.refuse_value(name, value, expected) end
     elseif type(name) ~= "string" or not template:find("{" .. name .. "}", 1, true) then
-      return ("unknown option '%s' (and '%s' has no such parameter)"):format(name, template)
+      return ("unknown option '%s' (and '%s' has no such parameter)%s")
+        :format(name, template, suggest(tostring(name), REQUEST_OPTIONS))
     end
   end
   if given.json ~= nil and given.body ~= nil then return "give either 'json' or 'body'" end

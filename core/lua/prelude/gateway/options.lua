@@ -1,5 +1,7 @@
 -- Checks of option tables. A misspelt option that is ignored is found in production, so each name
 -- must be known and each value must be of its kind.
+local suggest <const> = require "gateway.suggest"
+
 local options <const> = {}
 
 -- A kind of value: what it is called in the message, and its test.
@@ -68,7 +70,6 @@ end
 
 -- Why this one option cannot be, or nil.
 function options.refuse_value(name, value, expected)
-  if not expected then return ("unknown option '%s'"):format(name) end
   if not expected.test(value) then
     return ("option '%s' must be %s"):format(name, expected.words)
   end
@@ -81,6 +82,9 @@ function options.refuse(given, known, prefix)
   if type(given) ~= "table" then return "the options must be a table" end
   for name, value in next, given do
     local full_name <const> = (prefix or "") .. tostring(name)
+    if not known[name] then
+      return ("unknown option '%s'%s"):format(full_name, suggest(tostring(name), known))
+    end
     local reason <const> = options.refuse_value(full_name, value, known[name])
     if reason then return reason end
   end

@@ -1,7 +1,7 @@
 -- require "gateway.testing", for the specs that `moongate test` runs: the operator's scripts in
--- their sandbox, over backends that the spec answers for, on a clock that moves by itself. types.lua
--- documents each name.
-local suggest <const> = require "gateway.check.suggest"
+-- their sandbox, over backends that the spec answers for, on a clock that moves by itself. See
+-- types.lua for each name.
+local suggest <const> = require "gateway.suggest"
 local World <const> = require "gateway.testing.world"
 
 local testing <const> = { folder = "scripts" }

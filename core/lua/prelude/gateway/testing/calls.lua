@@ -1,6 +1,7 @@
 -- core.fetch of the fake: what core/lua/fetch.c and result.c do, with backends that are functions.
 -- A backend gets the call and returns { status, json or body, headers, delay } or
--- { kind = "connect", delay }. Each call is one attempt: there is no retry, breaker, line or hedge.
+-- { kind = "connect", delay }; `live` is JSON that is handed over as it is. Each call is one
+-- attempt: there is no retry, breaker, line or hedge here.
 local json <const> = require "gateway.json"
 local Scheduler <const> = require "gateway.testing.scheduler"
 
@@ -122,6 +123,10 @@ end
 
 local function result_of(world, request, answer)
   if is_failure(answer) then return calls.failure_of(world, request, answer) end
+  if answer.live then
+    return setmetatable({ status = 200, headers = {}, json = answer.live },
+      world.metatables.response)
+  end
   local headers <const>, text <const> = message_of(answer)
   local response <const> = { status = answer.status, headers = headers }
   local reason <const> = set_content(response, request, headers, text)

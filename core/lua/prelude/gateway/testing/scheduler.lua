@@ -15,7 +15,8 @@ function Scheduler:after(delay, fn)
   return timer
 end
 
--- A flow is a plain table; children have the same context as their parent.
+-- A flow is a plain table; children have the same context as their parent. on_spawn(thread), if it
+-- is set, is told of each.
 function Scheduler:spawn(fn, parent)
   local flow <const> = {
     thread = coroutine.create(fn),
@@ -24,6 +25,7 @@ function Scheduler:spawn(fn, parent)
     cancelled = parent and parent.cancelled,
     shield = parent and parent.shield or 0,
   }
+  if self.on_spawn then self.on_spawn(flow.thread) end
   self:wake(flow)
   return flow
 end

@@ -1,5 +1,5 @@
--- A gateway without its C: the prelude over the fake core, with the scripts of a folder or of a
--- table (module name -> text), or with none.
+-- A gateway without its C: the prelude over the fake core, with the scripts of a folder, of a table
+-- (module name -> text) or of a function (name -> text, chunk name), or with none.
 --
 --     local world <const> = World.new()
 --     local b <const> = world.gateway.backend("b", { url = "http://b" })
@@ -27,6 +27,7 @@ local function read(path)
 end
 
 local function source_of(scripts)
+  if type(scripts) == "function" then return scripts end
   return function(name)
     if type(scripts) == "table" then return scripts[name], "@" .. name .. ".lua" end
     local base <const> = name:gsub("%.", "/")
@@ -107,13 +108,15 @@ local function mend_strings()
   })
 end
 
--- Runs init.lua in the sandbox.
+-- Runs init.lua in the sandbox. For `moongate check`: options.prepare(world) comes before the
+-- sandbox is closed, options.enter(world) in the place of init.lua.
 function World.load(options)
   local world <const> = World.new(options)
+  if options.prepare then options.prepare(world) end
   local prune <const> = world.globals.require "gateway.sandbox"
   local mend <close> = mend_strings() -- luacheck: ignore mend
   prune()
-  world.globals.require "init"
+  if options.enter then options.enter(world) else world.globals.require "init" end
   return world:start()
 end
 

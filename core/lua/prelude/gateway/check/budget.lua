@@ -1,0 +1,49 @@
+-- An end to scripts that do not end: a count hook that raises, again and again, once the CPU time
+-- is used up, so that no pcall of the script can hold it.
+local budget <const> = {}
+
+local EVERY <const> = 10000 -- instructions between two looks at the clock
+
+local limit -- os.clock()
+
+local function on_count()
+  if os.clock() < limit then return end
+  debug.sethook(on_count, "", 1)
+  error("still running after a second of CPU time: an endless loop?", 2)
+end
+
+-- Coroutines have hooks of their own.
+function budget.watch(thread)
+  debug.sethook(thread, on_count, "", EVERY)
+end
+
+-- For the message handler, or its caller would be interrupted next.
+function budget.lift()
+  debug.sethook()
+end
+
+-- A second from now on, for the running coroutine and all that are watched.
+function budget.start()
+  limit = os.clock() + 1
+  debug.sethook(on_count, "", EVERY)
+end
+
+-- The coroutine functions of a world, so that what scripts start is watched too.
+function budget.watch_coroutines(library)
+  local create <const>, resume <const> = library.create, library.resume
+  function library.create(fn)
+    local thread <const> = create(fn)
+    budget.watch(thread)
+    return thread
+  end
+  function library.wrap(fn)
+    local thread <const> = library.create(fn)
+    local function settle(ok, ...)
+      if not ok then error((...), 0) end
+      return ...
+    end
+    return function(...) return settle(resume(thread, ...)) end
+  end
+end
+
+return budget
