@@ -1,15 +1,20 @@
 -- An end to scripts that do not end: a count hook that raises, again and again, once the CPU time
 -- is used up, so that no pcall of the script can hold it.
-local budget <const> = {}
+local budget <const> = { seconds = 1 }
 
 local EVERY <const> = 10000 -- instructions between two looks at the clock
 
 local limit -- os.clock()
 
+budget.MESSAGE = "still running after a second of CPU time: an endless loop?"
+
+-- The stack of the first raise is kept in `stack`: what is on it when the last one is caught need
+-- not be the script.
 local function on_count()
   if os.clock() < limit then return end
   debug.sethook(on_count, "", 1)
-  error("still running after a second of CPU time: an endless loop?", 2)
+  budget.stack = budget.stack or debug.traceback("", 2)
+  error(budget.MESSAGE, 2)
 end
 
 -- Coroutines have hooks of their own.
@@ -22,9 +27,9 @@ function budget.lift()
   debug.sethook()
 end
 
--- A second from now on, for the running coroutine and all that are watched.
+-- So long from now on, for the running coroutine and all that are watched.
 function budget.start()
-  limit = os.clock() + 1
+  limit, budget.stack = os.clock() + budget.seconds, nil
   debug.sethook(on_count, "", EVERY)
 end
 

@@ -10,25 +10,26 @@ local function paths_of(module)
   return { base .. ".lua", base .. "/init.lua" }
 end
 
--- path -> true, from `path` on. Files that cannot be parsed lead nowhere.
-local function follow(parsed, path, reached)
-  if reached[path] or not parsed[path] then return end
+-- path -> true, from `path` on.
+local function follow(all, path, reached)
+  if reached[path] or not all[path] then return end
   reached[path] = true
-  for _, node in ipairs(parsed[path].nodes) do
+  for _, node in ipairs(all[path].nodes) do
     local module <const> = Values.required(node)
     for _, found in ipairs(module and paths_of(module) or {}) do
-      follow(parsed, found, reached)
+      follow(all, found, reached)
     end
   end
 end
 
--- `parsed`: path -> { nodes }; `loaded`: the modules that were loaded, by name.
-function files.reached(parsed, loaded)
+-- `all`: path -> { nodes }, none in what cannot be compiled; `loaded`: the modules that were
+-- loaded, by name.
+function files.reached(all, loaded)
   local reached <const> = {}
-  follow(parsed, "init.lua", reached)
+  follow(all, "init.lua", reached)
   for module in next, loaded do
     for _, path in ipairs(paths_of(module)) do
-      follow(parsed, path, reached)
+      follow(all, path, reached)
     end
   end
   return reached
@@ -44,8 +45,8 @@ local function other_folders(sources, reached)
   return folders
 end
 
--- path -> true for the files of other gateways; with them go the files they link to, which have the
--- same text.
+-- path -> true for the files of other gateways; with them go the files they link to, which have
+-- the same text.
 function files.of_others(sources, reached)
   local others <const>, texts <const> = {}, {}
   for _, folder in ipairs(other_folders(sources, reached)) do

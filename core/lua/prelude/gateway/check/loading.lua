@@ -70,11 +70,13 @@ end
 
 -- --- modules ---
 
+-- The path of a module's file; false for a module that is none of the scripts.
 function Loading:path_of(name)
   local base <const> = name:gsub("%.", "/")
   for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
     if self.sources[path] then return path end
   end
+  return false
 end
 
 local function explain_module(self)
@@ -87,7 +89,7 @@ end
 function Loading:tolerant_require(require_module)
   return function(name)
     if type(name) ~= "string" then return require_module(name) end
-    if self.broken[name] then return self:give_inert() end
+    if self.broken[name] or self.uncompiled[self:path_of(name)] then return self:give_inert() end
     local ok <const>, value <const> = xpcall(require_module, explain_module(self), name)
     budget.start()
     if not ok then
@@ -233,12 +235,13 @@ end
 
 -- --- all of it ---
 
--- `sources`: path -> text. What is wrong goes into `findings`. The result has the world and what
+-- `sources`: path -> text; `uncompiled`: by path what has a wrong syntax, which others tell. What
+-- is wrong goes into `findings`. The result has the world and what
 -- was loaded into it: loaded (modules by name), known (globals), routes, backends, jobs, ran (the
 -- handlers that did), request_options and limit_options (name -> kind of value).
-function Loading.run(sources, findings)
+function Loading.run(sources, findings, uncompiled)
   local self <const> = setmetatable({
-    sources = sources, findings = findings,
+    sources = sources, findings = findings, uncompiled = uncompiled,
     loaded = {}, broken = {}, tainted = {}, -- modules by name, files by path
     routes = {}, backends = {}, jobs = {}, ran = {},
   }, Loading)

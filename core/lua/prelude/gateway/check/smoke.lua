@@ -14,12 +14,12 @@ Smoke.__index = Smoke
 local WAYS <const> = {
   { "while the backends answer", function(self)
     self.is_made_up = true
-    return { status = 200, live = anything(), delay = 0.001 }
+    return { status = 200, live = anything(), delay = 0.05 }
   end },
   { "while no backend can be reached", function()
-    return { kind = "connect", message = "connection refused", delay = 0.001 }
+    return { kind = "connect", message = "connection refused", delay = 0.05 }
   end },
-  { "while the backends say 404", function() return { status = 404, delay = 0.001 } end },
+  { "while the backends say 404", function() return { status = 404, delay = 0.05 } end },
 }
 
 local MISUSE <const> = {
@@ -36,15 +36,30 @@ local function is_misuse(message)
   return false
 end
 
--- A bug's place if it is in a script, else the route's; and its message without the place.
+-- A bug's place if it is in a script, else the route's; and its message without the place. Only the
+-- first line of it, since a traceback may follow.
 function Smoke:locate(message, route)
-  local file <const>, line <const>, rest <const> = message:match "^([^:\n]+):(%d+): (.*)$"
-  if file and self.loading.sources[file] then return file, tonumber(line), rest end
-  return route.file, route.line, rest or message
+  message = message:match "^[^\n]*"
+  for file, line in message:gmatch "([^%s:]+):(%d+): " do
+    if self.loading.sources[file] then
+      local place <const> = ("%s:%s: "):format(file, line)
+      local from <const>, to <const> = message:find(place, 1, true)
+      return file, tonumber(line), message:sub(1, from - 1) .. message:sub(to + 1)
+    end
+  end
+  return route.file, route.line, message:match "^gateway[%w_.]*:%d+: (.*)$" or message
+end
+
+-- "init.lua:4: " of a traceback, "" if no script is on it.
+function Smoke:innermost(stack)
+  for file, line in stack:gmatch "([^%s:]+):(%d+): in" do
+    if self.loading.sources[file] then return ("%s:%s: "):format(file, line) end
+  end
+  return ""
 end
 
 function Smoke:add(route, message, way)
-  local file <const>, line <const>, text <const> = self:locate(message:match "^[^\n]*", route)
+  local file <const>, line <const>, text <const> = self:locate(message, route)
   if self.is_made_up and not is_misuse(text) then
     self.unsure[route.target] = true
     return
@@ -64,7 +79,11 @@ function Smoke:call(route, way)
   local ok <const>, raised <const> = pcall(self.world.request, self.world, method,
     pattern:gsub("/:[^/]*", "/1"), options)
   budget.lift()
-  if not ok then self:add(route, tostring(raised), way) end
+  if budget.stack then
+    self:add(route, self:innermost(budget.stack) .. budget.MESSAGE, way)
+  elseif not ok then
+    self:add(route, tostring(raised), way)
+  end
 end
 
 -- The bugs that the log tells of since line `from`.
