@@ -36,7 +36,8 @@ describe("moongate", function()
   it("explains itself", function()
     local code, out = run { "help" }
     assert.equal(0, code)
-    for _, word in ipairs { "serve", "check", "routes", "demo", "version", "SCRIPTS_DIR" } do
+    for _, word in ipairs { "serve", "check", "routes", "test", "demo", "version",
+      "SCRIPTS_DIR" } do
       assert.is_truthy(out:find(word, 1, true), word)
     end
   end)
@@ -181,7 +182,7 @@ describe("moongate", function()
     it("misses what init.lua requires", function()
       local code, _, err = check { ["init.lua"] = 'require "missing"' }
       assert.equal(1, code)
-      assert.is_truthy(err:find("init.lua:1: module 'missing' not found", 1, true), err)
+      assert.is_truthy(err:find("init.lua:1:9: module 'missing' not found", 1, true), err)
       code, _, err = check { ["other.lua"] = "" }
       assert.equal(1, code)
       assert.is_truthy(err:find("init", 1, true), err)

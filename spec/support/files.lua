@@ -30,11 +30,13 @@ function files.write(path, text)
   assert(file:write(text))
 end
 
--- A new folder with these files in it, by name; its path.
+-- A new folder with these files in it, by name ("lib/x.lua" in a folder of its own); its path.
 function files.folder(texts)
   root = root or first_line_of "mktemp -d /tmp/moongate-spec.XXXXXX"
   local folder <const> = first_line_of("mktemp -d " .. root .. "/XXXXXX")
   for name, text in pairs(texts or {}) do
+    local inner <const> = name:match "^(.*)/"
+    if inner then os.execute("mkdir -p " .. files.quote(folder .. "/" .. inner)) end
     files.write(folder .. "/" .. name, text)
   end
   return folder

@@ -25,9 +25,11 @@ return function(name, names)
   local best
   local least = math.max(1, #name // 3) + 1
   for known in next, names do
-    local far <const> = type(known) == "string" and distance(name, known) or least
-    if far < least or (far == least and best and known < best) then
-      best, least = known, far
+    if type(known) == "string" then
+      local far <const> = distance(name, known)
+      if far < least or (far == least and best and known < best) then
+        best, least = known, far
+      end
     end
   end
   return best and (" (did you mean '%s'?)"):format(best) or ""

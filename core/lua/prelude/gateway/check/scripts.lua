@@ -93,7 +93,8 @@ end
 
 -- An option's own place, where a declaration says which one it is.
 local function place_of_option(file, finding)
-  local name <const> = finding.message:match "option '([%w_.]+)'"
+  local message <const> = finding.message
+  local name <const> = message:match "option '([%w_.]+)'" or message:match "': ([%w_.]+) must "
   local key <const> = name and name:match "[%w_]+$"
   if not key then return nil end
   for _, node in ipairs(file.nodes) do

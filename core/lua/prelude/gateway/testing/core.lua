@@ -133,11 +133,15 @@ end
 
 -- --- declarations ---
 
+-- Why the real core does not take it, or nil. What it raises has no place, as from pcall().
+local function refuse_really(declare, ...)
+  local ok <const>, handle <const>, reason <const> = pcall(declare, ...)
+  if not ok then error(handle, 0) end
+  return not handle and reason or nil
+end
+
 local function refuse_route(world, method, pattern, ...)
-  if is_inside then
-    local id <const>, reason <const> = real.route(method, pattern, ...)
-    return not id and reason or nil
-  end
+  if is_inside then return refuse_really(real.route, method, pattern, ...) end
   for _, route in ipairs(world.routes) do
     if route.method == method and router.shape(route.pattern) == router.shape(pattern) then
       return "there is such a route already"
@@ -146,10 +150,7 @@ local function refuse_route(world, method, pattern, ...)
 end
 
 local function refuse_backend(name, options)
-  if is_inside then
-    local handle <const>, reason <const> = real.backend(name, options)
-    return not handle and reason or nil
-  end
+  if is_inside then return refuse_really(real.backend, name, options) end
   for _, url in ipairs(options.urls or { options.url }) do
     if not url:find "^https?://" then return "not a URL" end
   end
@@ -185,7 +186,7 @@ local function declare_functions(core, world)
   end
 
   function core.breaker(name, options)
-    if is_inside then real.breaker(name, options) end
+    if is_inside then refuse_really(real.breaker, name, options) end
     table.insert(world.breakers, { name = name, options = options, state = "closed", reports = {} })
     return #world.breakers
   end
