@@ -33,7 +33,7 @@ gateway.route("GET /a/:other", function() return 200, total end)
 
 local FOUND <const> = [[
 backends.lua:3:72: backend 'inventory': unknown option 'tries'
-backends.lua:4:3: backend 'pricing': url must be http://host[:port][/path] or https://...
+backends.lua:4:42: backend 'pricing': url must be http://host[:port][/path] or https://...
 lib/old.lua:1:1: global 'x' cannot be set; say 'local'
 routes/a.lua:3:31: route 'GET /a/:id': option 'deadline' must be a number of seconds above 0
 routes/a.lua:4:30: b has no 'invetory' (did you mean 'inventory'?)
