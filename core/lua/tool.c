@@ -177,6 +177,9 @@ static bool is_ready(void *user, const char **reason) {
     return true;
 }
 
+/* The scripts are loaded by Lua alone, into a sandbox of its own. */
+static const struct gw_sources no_sources = {0};
+
 /* A state as a worker's, but that nothing is loaded into it and no flow ever runs in it. */
 int gw_tool_run(const struct gw_tool *tool, const char *module) {
     struct gw_state *state = gw_calloc(1, sizeof *state);
@@ -185,6 +188,7 @@ int gw_tool_run(const struct gw_tool *tool, const char *module) {
                                    .settings = tool->settings,
                                    .ready = is_ready};
     state->router = gw_router_new();
+    state->sources = &no_sources;
     state->loading = true;
     state->L = luaL_newstate(); /* of malloc's memory: no limit of a worker's holds here */
     int code = 2;

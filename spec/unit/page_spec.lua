@@ -104,7 +104,8 @@ describe("in development", function()
       assert.equal(500, reply.status)
       assert.truthy(reply.text:find("the answer of route &#39;GET /x/:id&#39; cannot be sent", 1,
         true))
-      assert.truthy(reply.text:find("header &#39;x-a&#39; has a control character", 1, true))
+      assert.truthy(reply.text:find("header &#39;x-a&#39;: the value has a control character", 1,
+        true))
       assert.truthy(reply.text:find('<span class="hit"><i>1</i>', 1, true))
       assert.equal("routes.lua:1", world:logged("error")[1].where)
     end)

@@ -470,4 +470,120 @@ function json.array(list) end
 ---@return boolean
 function json.is_array(value) end
 
+-- --- in specs, for `moongate test` ---------------------------------------------------------------
+
+--- What `require "gateway.testing"` returns, in specs only. The scripts run in their sandbox, as
+--- the gateway loads them; backends are what the spec says they answer; time is virtual, and passes
+--- at once where anything waits. Deadlines, timeouts, cancelling, sagas and jobs are as in the
+--- gateway. Each call is a single attempt: there are no retries, hedges, limits or breakers
+--- (`fail = "open"` stands for an open one), and nothing counts CPU time or memory.
+---
+---     local testing <const> = require "gateway.testing"
+---     it("does without the price while pricing is slow", function()
+---       local gw <const> = testing.load()
+---       gw.backend("inventory"):on("GET /api/v1/products/{id}", { json = { id = "A" } })
+---       gw.backend("pricing"):on("*", { latency = 60 })
+---       local response <const> = gw:request("GET", "/api/v1/products/A")
+---       assert.equal(200, response.status)
+---       assert.truthy(response.json.pricing_error)
+---     end)
+---@class gateway.testing
+local testing = {}
+
+--- How the scripts are loaded.
+---@class gateway.testing.LoadOptions
+---@field env? table<string, string>   what gateway.env() finds; otherwise nothing is set
+---@field development? boolean     as with GATEWAY_ENV=development; default false
+---@field scripts? string|table<string, string>  another folder, or the texts of modules by name
+
+--- The scripts that are tested, loaded afresh. Raises what is wrong with them.
+---@param options? gateway.testing.LoadOptions
+---@return gateway.testing.Gw
+function testing.load(options) end
+
+--- A gateway under test: gw.backend "inventory" is the fake of a backend that its scripts declare.
+---@class gateway.testing.Gw
+---@field backend fun(name: string): gateway.testing.Backend
+local Gw = {}
+
+--- What a request has besides method and target.
+---@class gateway.testing.RequestOptions
+---@field headers? table<string, string>
+---@field json? any                the body, as JSON
+---@field body? string             the body, as it is
+---@field hang_up? number          seconds after which the client is gone
+
+--- What the client would get, and what went on behind it.
+---@class gateway.testing.Response
+---@field status integer
+---@field headers table<string, string|string[]>  names in small letters
+---@field body? string
+---@field json? any                the decoded body, if it is JSON
+---@field took number              virtual seconds until the answer
+---@field dropped? boolean         gateway.drop() was called
+---@field bug? string              what the log says, if it was answered by a bug
+
+--- Sends a request, and returns when it is answered and all is quiet: jobs and undos have run.
+--- Raises if a backend was called that the spec gives no answer for.
+---@param method string
+---@param target string            path and query: "/api/v1/products?page=2"
+---@param options? gateway.testing.RequestOptions
+---@return gateway.testing.Response
+function Gw:request(method, target, options) end
+
+--- A module of the scripts, for what can be tested without a request.
+---@param name string
+---@return any
+function Gw:require(name) end
+
+--- The log so far.
+---@param level? "info"|"warn"|"error"  only these
+---@return { level: string, message: string, fields?: table, where?: string }[]
+function Gw:logs(level) end
+
+--- Virtual seconds since load().
+---@return number
+function Gw:now() end
+
+--- A fake backend. Its answers hold for this gateway only.
+---@class gateway.testing.Backend
+local FakeBackend = {}
+
+--- What a backend answers; nothing in it is 200 without a body.
+---@class gateway.testing.Answer
+---@field status? integer          default 200; from 300 on it is a failure, as in the gateway
+---@field json? any
+---@field body? string             instead
+---@field headers? table<string, string|number>
+---@field latency? number          virtual seconds before it
+---@field fail? "connect"|"dns"|"tls"|"timeout"|"open"|"refused"|"decode"|"too_large"  in place of
+---                                an answer
+---@field retry_after? number      seconds, with fail = "open" or "refused"
+
+--- A call as the backend gets it.
+---@class gateway.testing.Call
+---@field method string
+---@field path string              without the query
+---@field query table<string, string>
+---@field headers table<string, string>  that the script has set
+---@field json? any
+---@field body? string
+---@field at number                virtual seconds since load()
+
+--- What it answers from now on to such calls: each answer once, then the last one for ever. Of
+--- several that fit a call, the one said last counts.
+---@param target string            "GET /products/{id}", each {} being one segment; "*": any call
+---@param ... gateway.testing.Answer|fun(call: gateway.testing.Call): gateway.testing.Answer
+---@return gateway.testing.Backend self
+function FakeBackend:on(target, ...) end
+
+--- The calls so far, in order.
+---@return gateway.testing.Call[]
+function FakeBackend:calls() end
+
+--- What `backend:state()` is to the scripts; calls are not affected.
+---@param state gateway.BreakerState
+---@return gateway.testing.Backend self
+function FakeBackend:set_state(state) end
+
 return gateway

@@ -31,8 +31,6 @@ local REQUEST_OPTIONS <const> = {
   fallback = options.any,
 }
 
-backend.REQUEST_OPTIONS = REQUEST_OPTIONS -- for gateway.check
-
 local BACKEND_OPTIONS <const> = {
   url = options.string,
   urls = options.strings,
@@ -62,7 +60,7 @@ for name, kind in next, breaker.OPTIONS do
   BACKEND_OPTIONS[name] = kind
 end
 
--- For the spec that compares them with types.lua.
+-- For gateway.check, and the spec that compares them with types.lua.
 backend.OPTIONS, backend.REQUEST_OPTIONS = BACKEND_OPTIONS, REQUEST_OPTIONS
 
 -- Methods that may be sent twice (RFC 9110, 9.2.2), so far as backends keep to it.

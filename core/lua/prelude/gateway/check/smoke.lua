@@ -47,7 +47,7 @@ function Smoke:locate(message, route)
       return file, tonumber(line), message:sub(1, from - 1) .. message:sub(to + 1)
     end
   end
-  return route.file, route.line, message:match "^gateway[%w_.]*:%d+: (.*)$" or message
+  return route.file, route.line, message:match "^[%w_./]+:%d+: (.*)$" or message
 end
 
 -- "init.lua:4: " of a traceback, "" if no script is on it.

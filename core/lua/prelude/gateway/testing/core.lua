@@ -133,13 +133,16 @@ end
 
 -- --- declarations ---
 
--- Why the real core does not take it, or nil. What it raises has no place, as from pcall().
+-- Why the real core does not take it; or nil and what it says besides its handle. What it raises
+-- has no place, as from pcall().
 local function refuse_really(declare, ...)
   local ok <const>, handle <const>, reason <const> = pcall(declare, ...)
   if not ok then error(handle, 0) end
-  return not handle and reason or nil
+  if not handle then return reason end
+  return nil, reason
 end
 
+-- Why not, or nil and the route's place.
 local function refuse_route(world, method, pattern, ...)
   if is_inside then return refuse_really(real.route, method, pattern, ...) end
   for _, route in ipairs(world.routes) do
@@ -147,6 +150,7 @@ local function refuse_route(world, method, pattern, ...)
       return "there is such a route already"
     end
   end
+  return nil, ("routes.lua:%d"):format(#world.routes + 1)
 end
 
 local function refuse_backend(name, options)
@@ -163,7 +167,8 @@ local function declare_functions(core, world)
   function core.loading() return world.loading end
 
   function core.route(method, pattern, deadline, max_body)
-    local refused <const> = refuse_route(world, method, pattern, deadline, max_body)
+    local refused <const>, where <const> =
+      refuse_route(world, method, pattern, deadline, max_body)
     if refused then return nil, refused end
     table.insert(world.routes, {
       method = method,
@@ -171,7 +176,7 @@ local function declare_functions(core, world)
       deadline = deadline,
       max_body = max_body,
     })
-    return #world.routes
+    return #world.routes, where
   end
 
   function core.backend(name, options)
@@ -208,6 +213,18 @@ local function declare_functions(core, world)
   function core.cjson()
     if is_inside then return real.cjson() end
     return require "cjson"
+  end
+
+  -- Of `path`, which is a module's file, or of world.files[path].
+  function core.source_lines(path, from, to)
+    local text <const> = world.files[path] or world.source((path:gsub("%.lua$", "")))
+    if not text then return nil end
+    local lines <const>, number = {}, 0
+    for line in (text:gsub("\n$", "") .. "\n"):gmatch "(.-)\n" do
+      number = number + 1
+      if number >= from and number <= to then lines[number] = line end
+    end
+    return lines
   end
 end
 
@@ -246,7 +263,7 @@ end
 -- Enough of http/status.c to tell titles apart.
 local STATUS_TEXTS <const> = { [404] = "Not Found", [409] = "Conflict", [502] = "Bad Gateway" }
 
--- What the server writes itself.
+-- What the server writes itself. What is refused has no place, as it has none from the real one.
 local RESERVED <const> = {
   ["content-length"] = true, ["transfer-encoding"] = true, connection = true, date = true,
   ["x-correlation-id"] = true,
@@ -254,19 +271,19 @@ local RESERVED <const> = {
 
 local function check_reply_header(name, value)
   if type(value) ~= "string" and type(value) ~= "number" then
-    error(("header '%s': expected a string or a number, got %s"):format(name, type(value)))
+    error(("header '%s': expected a string or a number, got %s"):format(name, type(value)), 0)
   end
   if tostring(value):find "[\0-\8\10-\31\127]" then
-    error(("header '%s': the value has a control character"):format(name))
+    error(("header '%s': the value has a control character"):format(name), 0)
   end
 end
 
 local function reply_headers(given)
   local headers <const> = {}
   for name, value in next, given do
-    if type(name) ~= "string" then error("headers: a name is a string, got " .. type(name)) end
+    if type(name) ~= "string" then error("headers: a name is a string, got " .. type(name), 0) end
     if not name:find "^[%w!#$%%&'*+%-.^_`|~]+$" or RESERVED[name:lower()] then
-      error(("header '%s' cannot be set"):format(name))
+      error(("header '%s' cannot be set"):format(name), 0)
     end
     for _, one in ipairs(type(value) == "table" and value or { value }) do
       check_reply_header(name, one)
@@ -298,6 +315,24 @@ local function other_functions(core, world, current)
     return STATUS_TEXTS[status] or "Unknown"
   end
 
+  -- The calls of all flows, as if they were one request's.
+  function core.calls()
+    local list <const> = {}
+    for i, call in ipairs(world.calls) do
+      local failed <const> = call.ended ~= "ok"
+      list[i] = {
+        backend = call.backend,
+        target = call.method .. " " .. call.path,
+        status = call.status,
+        failure = failed and call.ended or nil,
+        attempts = 1,
+        duration_ms = (call.ended_at or scheduler.now) * 1000 - call.at * 1000,
+        ended_ms = (call.ended_at or scheduler.now) * 1000,
+      }
+    end
+    return list, scheduler.now * 1000, #list
+  end
+
   function core.id()
     world.ids = world.ids + 1
     return ("00000000-0000-7000-8000-%012d"):format(world.ids)
@@ -323,10 +358,10 @@ local function other_functions(core, world, current)
   function core.reply(status, body, headers)
     local flow <const> = current()
     if math.type(status) ~= "integer" or status < 200 or status > 599 then
-      error("the status must be an integer from 200 to 599, got " .. tostring(status))
+      error("the status must be an integer from 200 to 599, got " .. tostring(status), 0)
     end
     if headers ~= nil and type(headers) ~= "table" then
-      error("headers must be a table, got " .. type(headers))
+      error("headers must be a table, got " .. type(headers), 0)
     end
     local reply <const> = { status = status, headers = reply_headers(headers or {}) }
     if body ~= nil then
@@ -386,6 +421,7 @@ function core_of.new(world)
     development = world.development or false,
   }
   world.scheduler = Scheduler.new()
+  world.files = world.files or {}
   world.calls, world.logs, world.routes, world.declared = {}, {}, {}, {}
   world.breakers, world.jobs, world.ids = {}, {}, 0
   world.backend_state, world.states = "closed", {} -- of all backends, and by name
