@@ -3,6 +3,7 @@
 local check <const> = require "support.check"
 local files <const> = require "support.files"
 local budget <const> = require "gateway.check.budget"
+local lexer <const> = require "gateway.check.lexer"
 
 local BACKENDS <const> = [[
 local gateway <const> = require "gateway"
@@ -351,6 +352,16 @@ describe("check --run", function()
 end)
 
 
+-- The fenced blocks of docs/cookbook.md by the file name in their first line.
+local function printed_scripts()
+  local sources <const> = {}
+  for block in files.read("docs/cookbook.md"):gmatch "\n```lua\n(.-)\n```" do
+    sources[block:match "^%-%- (%S+%.lua)\n"] = block .. "\n"
+  end
+  return sources
+end
+
+
 describe("the scripts that ship", function()
   local function sources_of(folder)
     local sources <const> = {}
@@ -362,9 +373,42 @@ describe("the scripts that ship", function()
     return sources
   end
 
+  local function with(sources, name, text)
+    local all <const> = {}
+    for path, other in pairs(sources) do
+      all[path] = path == name and text or other
+    end
+    return all
+  end
+
   for _, folder in ipairs { "scripts", "scripts/demo/inventory", "scripts/demo/pricing" } do
     it("are clean: " .. folder, function()
       assert.same({}, (check(sources_of(folder), { run = true })))
     end)
   end
+
+  it("are clean: the cookbook's", function()
+    assert.same({}, (check(printed_scripts(), { run = true })))
+  end)
+
+  -- Whatever an editor leaves behind, check has something to say of it and does not fail itself.
+  it("may be spoilt in any way", function()
+    budget.seconds = 0.02
+    math.randomseed(5)
+    local sources <const> = sources_of "scripts/demo/pricing"
+    local names <const> = {}
+    for name in pairs(sources) do
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    for _ = 1, 150 do
+      local name <const> = names[math.random(#names)]
+      local tokens <const> = lexer.tokens(sources[name])
+      local one <const>, other <const> = tokens[math.random(#tokens)], tokens[math.random(#tokens)]
+      local pattern <const> = one.text:gsub("%p", "%%%0")
+      local spoilt <const> = sources[name]:gsub(pattern, (other.text:gsub("%%", "%%%%")), 1)
+      assert.is_table((check(with(sources, name, spoilt), { run = true })))
+    end
+    budget.seconds = 0.1
+  end)
 end)
