@@ -259,8 +259,8 @@ error(text) ]],
   it("believes the server", function()
     assert.same({ "init.lua:1:1: no memory" },
       (check("local x", { server = "init.lua:1: no memory" })))
-    assert.same({ "init.lua:1:1: not enough memory" },
-      (check("local x", { server = "not enough memory" })))
+    assert.same({ "init.lua:1:1: no", "init.lua:1:1: not enough memory" },
+      (check("local x", { server = "not enough memory\ninit.lua:1: no" })))
   end)
 
   it("needs an init.lua", function()

@@ -1,6 +1,7 @@
 -- gateway.testing, as an operator's spec uses it. That it does so inside the binary, over the real
 -- core's own judgement, the integration specs show.
 require "support.world"
+local budget <const> = require "gateway.check.budget"
 local testing <const> = require "gateway.testing"
 
 local BACKENDS <const> = [[
@@ -45,6 +46,23 @@ describe("testing.load", function()
   it("raises what is wrong with the scripts", function()
     assert.matches("init.lua:1: unknown global 'io'",
       raised_by(testing.load, { scripts = { init = "local f = io.open" } }))
+  end)
+
+  it("ends what does not end", function()
+    budget.seconds = 0.05
+    local LOOPS <const> = {
+      "while true do end",
+      "while true do pcall(function() while true do end end) end",
+      "coroutine.wrap(function() while true do end end)()",
+    }
+    for _, text in ipairs(LOOPS) do
+      assert.matches("init.lua:1: still running after a second",
+        raised_by(testing.load, { scripts = { init = text } }))
+      local raised <const> = raised_by(function() load(text):request("POST", "/x/1") end)
+      assert.matches("spec.lua:%d+: still running after a second .*init.lua:3: in", raised)
+    end
+    assert.is_nil(debug.gethook())
+    budget.seconds = 1
   end)
 
   it("takes variables of the environment", function()

@@ -476,7 +476,8 @@ function json.is_array(value) end
 --- the gateway loads them; backends are what the spec says they answer; time is virtual, and passes
 --- at once where anything waits. Deadlines, timeouts, cancelling, sagas and jobs are as in the
 --- gateway. Each call is a single attempt: there are no retries, hedges, limits or breakers
---- (`fail = "open"` stands for an open one), and nothing counts CPU time or memory.
+--- (`fail = "open"` stands for an open one), and budgets of CPU time and memory are not those of
+--- the gateway: a script that computes for a second fails the test.
 ---
 ---     local testing <const> = require "gateway.testing"
 ---     it("does without the price while pricing is slow", function()

@@ -1,6 +1,7 @@
 -- require "gateway.testing", for the specs that `moongate test` runs: the operator's scripts in
 -- their sandbox, over backends that the spec answers for, on a clock that moves by itself. See
 -- types.lua for each name.
+local budget <const> = require "gateway.check.budget"
 local suggest <const> = require "gateway.suggest"
 local World <const> = require "gateway.testing.world"
 
@@ -194,7 +195,10 @@ function Gateway:request(method, target, options)
   local refused <const> = refuse_request(method, target, options)
   if refused then error(refused, 2) end
   local first_line <const> = #self.world.logs + 1
-  local reply <const> = self.world:request(method, target, options)
+  budget.allow()
+  local ok <const>, reply <const> = pcall(self.world.request, self.world, method, target, options)
+  if budget.stack then error(budget.MESSAGE .. budget.stack, 2) end
+  if not ok then error(reply, 2) end
   local unanswered <const> = complain_of_unanswered(self)
   if unanswered then error(unanswered, 2) end
   return {
@@ -245,6 +249,26 @@ local function new_backends(self)
   return backends
 end
 
+-- An endless loop, while the scripts load or later, fails the test instead of the terminal.
+local function load_world(options)
+  budget.start()
+  local ok <const>, world <const> = xpcall(World.load, function(raised)
+    budget.lift()
+    return raised
+  end, {
+    scripts = options.scripts or testing.folder,
+    env = options.env,
+    development = options.development,
+    prepare = function(new)
+      budget.watch_coroutines(new.globals.coroutine)
+      new.scheduler.on_spawn = budget.watch
+    end,
+  })
+  budget.lift()
+  if not ok then error(world, 0) end
+  return world
+end
+
 local LOAD <const> = { scripts = true, env = true, development = true }
 
 -- The scripts as the gateway loads them, in a state of their own. options: env (variables that
@@ -258,11 +282,7 @@ function testing.load(options)
     end
   end
   local self <const> = setmetatable({ unanswered = {} }, Gateway)
-  self.world = World.load {
-    scripts = options.scripts or testing.folder,
-    env = options.env,
-    development = options.development,
-  }
+  self.world = load_world(options)
   local backends <const> = new_backends(self)
   function self.backend(name)
     if not backends[name] then

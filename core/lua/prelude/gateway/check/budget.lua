@@ -22,15 +22,24 @@ function budget.watch(thread)
   debug.sethook(thread, on_count, "", EVERY)
 end
 
--- For the message handler, or its caller would be interrupted next.
-function budget.lift()
-  debug.sethook()
+-- So long from now on, for what is watched.
+function budget.allow()
+  limit, budget.stack = os.clock() + budget.seconds, nil
 end
 
--- So long from now on, for the running coroutine and all that are watched.
+-- Likewise, and for the running coroutine.
+local before -- the hook that was set there, as luacov does
+
 function budget.start()
-  limit, budget.stack = os.clock() + budget.seconds, nil
+  budget.allow()
+  local hook <const>, mask <const>, count <const> = debug.gethook()
+  if hook ~= on_count then before = { hook, mask, count } end
   debug.sethook(on_count, "", EVERY)
+end
+
+-- The end of start(): for its message handler, too, or its caller would be interrupted next.
+function budget.lift()
+  debug.sethook(table.unpack(before or {}, 1, 3))
 end
 
 -- The coroutine functions of a world, so that what scripts start is watched too.

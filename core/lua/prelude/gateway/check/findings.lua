@@ -8,14 +8,14 @@ function Findings.new(files)
   return setmetatable({ list = {}, known = {}, files = files }, Findings)
 end
 
--- The text of a string token without its quotes, for the names that messages quote.
-local function plain(token)
-  return token.kind == "string" and token.text:match "^[\"'](.*)[\"']$" or token.text
+-- Names in messages may stand in the text as strings.
+local function says(token, word)
+  return token.text == word or token.kind == "string" and token.text:sub(2, -2) == word
 end
 
 local function find_token(tokens, line, word)
   for _, token in ipairs(tokens) do
-    if token.line == line and (not word or plain(token) == word) then return token end
+    if token.line == line and (not word or says(token, word)) then return token end
   end
 end
 

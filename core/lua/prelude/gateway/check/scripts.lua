@@ -118,18 +118,20 @@ end
 
 -- --- all of it ---
 
--- What the server itself says, so that nothing passes here that does not load there.
+-- What the server itself says, a line for each mistake, so that nothing passes here that does not
+-- load there.
 local function ask_server(context, findings, sources)
   for _, finding in ipairs(findings.list) do
     if finding.severity == "error" then return end
   end
-  local ok <const>, reason <const> = context.load()
-  if ok then return end
-  local file <const>, line <const>, message <const> = reason:match "^([^:\n]+):(%d+): (.*)$"
-  if file and sources[file] then
-    findings:add { file = file, line = tonumber(line), rule = "load", message = message }
-  else
-    findings:add { file = "init.lua", line = 1, rule = "load", message = reason }
+  local ok <const>, reasons <const> = context.load()
+  for reason in (ok and "" or reasons):gmatch "[^\n]+" do
+    local file <const>, line <const>, message <const> = reason:match "^([^:]+):(%d+): (.*)$"
+    if file and sources[file] then
+      findings:add { file = file, line = tonumber(line), rule = "load", message = message }
+    else
+      findings:add { file = "init.lua", line = 1, rule = "load", message = reason }
+    end
   end
 end
 

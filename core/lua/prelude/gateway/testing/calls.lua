@@ -188,7 +188,7 @@ function Batch:cancel_rest(kind)
 end
 
 function Batch:finish(i, result)
-  local failed <const> = getmetatable(result) == self.world.metatables.failure
+  local failed <const> = debug.getmetatable(result) == self.world.metatables.failure
   local options <const> = self.requests[i].options or {}
   self.results[i], self.calls[i].ended = result, failed and result.kind or "ok"
   self.pending, self.in_flight = self.pending - 1, self.in_flight - 1

@@ -418,7 +418,7 @@ function core_of.new(world)
   if is_inside then forget() end
   local core <const> = {
     version = is_inside and real.version or "1.2.3",
-    development = world.development or false,
+    development = world.development or is_inside and world.real_env and real.development or false,
   }
   world.scheduler = Scheduler.new()
   world.files = world.files or {}
