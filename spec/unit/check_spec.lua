@@ -106,6 +106,25 @@ describe("check", function()
     assert.same({ "init.lua:5:9: money has no 'prase' (did you mean 'parse'?)" }, (check(sources)))
   end)
 
+  it("finds a module that returns nothing", function()
+    local sources <const> = handler '  return 200, require "lib.empty".x()'
+    sources["init.lua"] = sources["init.lua"] .. 'require "lib.empty"'
+    sources["lib/empty.lua"] = "local empty = {} function empty.x() end"
+    assert.same({ "init.lua:4:35: module 'lib.empty' returns nothing, so it has no 'x'" },
+      (check(sources)))
+  end)
+
+  it("tells dot from colon", function()
+    assert.same({
+      "init.lua:4:31: call it with a colon: b.pricing:get(...)",
+      "init.lua:5:11: call it with a dot: gateway.call(...)",
+      "init.lua:6:17: call it with a dot: string.rep(...)",
+    }, (check(handler [[
+  local r <const> = b.pricing.get("/x")
+  gateway:call(r)
+  return string:rep(3), b.pricing.get(b.pricing, "/x"), b.pricing.name, ("x"):rep(3)]] )))
+  end)
+
   it("does not judge what it cannot know", function()
     local sources <const> = handler [[
   local name = req.params.id
@@ -254,6 +273,10 @@ error(text) ]],
         .. " lib/nothing/init.lua in the scripts folder, and it is none of gateway, gateway.json,"
         .. " cjson, cjson.safe",
     }, (check(handler '  require "lib.nothing"')))
+    local lines = check(handler '  require "backend"')
+    assert.matches("cjson.safe (did you mean 'backends'?)", lines[1], 1, true)
+    lines = check 'require "lib.x"'
+    assert.not_matches("did you mean", lines[1])
   end)
 
   it("believes the server", function()

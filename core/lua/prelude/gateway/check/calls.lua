@@ -147,7 +147,34 @@ function on_call.route(self, node)
   end
 end
 
+-- --- dot and colon ---
+
+-- b.inventory.get(path), where the method needs its backend. It may be given as the first argument.
+function Calls:check_dot(node)
+  local fn <const> = node.fn
+  if fn.kind ~= "index" or not fn.key then return end
+  local known <const>, object <const> = self.values:of(fn.object)
+  local is_method <const> = known and Values.class_of(object) and object[fn.key] ~= nil
+    and rawget(object, fn.key) == nil
+  if not is_method then return end
+  local name <const>, first <const> = Values.describe(fn.object), node.args[1]
+  if first and (first.kind == "vararg" or Values.describe(first) == name) then return end
+  self:add(fn, "colon", ("call it with a colon: %s:%s(...)"):format(name, fn.key))
+end
+
+-- gateway:call(request), which would hand over the module as the request.
+function Calls:check_colon(node)
+  local known <const>, object <const> = self.values:of(node.object)
+  local library <const> = known and Values.library_of(object)
+  if not library or type(library[node.name]) ~= "function" then return end
+  self:add(node, "colon", ("call it with a dot: %s.%s(...)"):format(
+    Values.describe(node.object), node.name))
+end
+
+-- --- all of them ---
+
 function Calls:check_call(node)
+  self:check_dot(node)
   local known <const>, fn <const> = self.values:of(node.fn)
   local name <const> = known and type(fn) == "function" and self.names[fn]
   if name then on_call[name](self, node) end
@@ -179,6 +206,7 @@ return function(files, loading, values, findings)
       if node.kind == "method" then
         self:check_request(node)
         self:check_chain(node)
+        self:check_colon(node)
       end
     end
   end

@@ -66,10 +66,20 @@ local function message_of(node, object, names)
   return ("%s has no '%s'%s"):format(Values.describe(node.object), node.key, hint)
 end
 
+-- The usual reason: the module lacks its `return`.
+function Fields:add_nothing(path, node, module)
+  self.findings:add {
+    file = path, line = node.line, column = node.column, rule = "unknown-field",
+    message = ("module '%s' returns nothing, so it has no '%s'"):format(module, node.key),
+  }
+end
+
 -- `node` is an index or a method, `raises`: whether nil in its place raises.
 function Fields:look_at(path, node, raises)
   local known <const>, object <const> = self.values:of(node.object)
   if not known then return end
+  local module <const> = object == true and Values.required(Values.origin(node.object))
+  if module and raises then return self:add_nothing(path, node, module) end
   local names <const>, only_raising <const> = self:names_of(object)
   if not names or names[node.key] ~= nil then return end
   if only_raising and (not raises or self.written[node.key]) then return end

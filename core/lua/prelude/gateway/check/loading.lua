@@ -79,10 +79,21 @@ function Loading:path_of(name)
   return false
 end
 
+-- The message, with what was probably meant if it says that there is no such module.
+function Loading:hint(message)
+  local name <const> = message:match "module '(.-)' not found"
+  if not name then return message end
+  local names <const> = {}
+  for path in next, self.sources do
+    names[path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")] = true
+  end
+  return message .. suggest(name, names)
+end
+
 local function explain_module(self)
   return function(raised)
     budget.lift()
-    if not self:is_follow_up() then self:note("load", raised) end
+    if not self:is_follow_up() then self:note("load", self:hint(tostring(raised))) end
   end
 end
 

@@ -58,7 +58,7 @@ local function look_at_requires(parsed, loading, findings)
         if message then
           findings:add {
             file = path, line = node.line, column = node.args[1].column, rule = "load",
-            message = message,
+            message = loading:hint(message),
           }
         end
       end
