@@ -29,6 +29,8 @@ struct gw_settings {
     int64_t breaker_timeout_ms;
     const char *cors_allow_origins;
     const char *script_env; /* names, comma separated, that gateway.env() may also read */
+    int64_t script_run_ms, script_request_ms, script_job_ms, script_load_ms; /* of CPU */
+    int64_t max_script_request, max_script_state;                            /* bytes */
     int64_t max_request_line, max_head, max_fields, max_body, max_connections;
     int64_t max_in_flight; /* 0: no limit */
     int64_t idle_ms, head_ms, body_idle_ms, write_stalled_ms;

@@ -3,6 +3,8 @@
 
 #include <lauxlib.h>
 
+#define MAX_AT_ONCE 1000 /* each is a flow with memory of its own */
+
 enum { FN = 1, ERROR = 2 }; /* user values of the group */
 
 /* A userdata on the parent's stack, also anchored by `ref` so that children can reach it. */
@@ -121,6 +123,8 @@ static int l_children(lua_State *L) {
     struct gw_children *group = new_group(L, parent);
     group->count = (int)count;
     group->limit = limit < count ? (int)limit : (int)count;
+    if (group->limit > MAX_AT_ONCE)
+        group->limit = MAX_AT_ONCE;
     while (group->running < group->limit)
         start_child(group);
     gw_flow_wait(parent, &group->wait);

@@ -34,18 +34,11 @@ void l_push_failure(lua_State *L, enum gw_failure kind, const char *message) {
     lua_setmetatable(L, -2);
 }
 
-/* A hook that raises at each instruction from now on: no pcall can hold that. */
-static void give_up(lua_State *L, lua_Debug *at) {
-    (void)at;
-    lua_sethook(L, give_up, LUA_MASKCOUNT, 1);
-    luaL_error(L, "the script goes on after its request is over");
-}
-
 void l_raise_if_cancelled(lua_State *L, struct gw_flow *flow) {
     if (!gw_flow_is_cancelled(flow))
         return;
     if (++flow->n_raised > MAX_RAISED)
-        lua_sethook(L, give_up, LUA_MASKCOUNT, 1);
+        gw_budget_stop(L, GW_STOP_OVER);
     bool late = flow->cancelled == GW_FAILURE_DEADLINE;
     l_push_failure(L, flow->cancelled,
                    late ? "the request's deadline has passed" : "the request was cancelled");
@@ -96,6 +89,7 @@ void l_push_core(lua_State *L) {
     l_register_breaker(L);
     l_register_job(L);
     l_register_inspect(L);
+    l_register_measure(L);
     lua_pushcfunction(L, l_cjson);
     lua_setfield(L, -2, "cjson");
     lua_pushstring(L, gw_version);

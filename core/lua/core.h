@@ -21,6 +21,7 @@ void l_register_expand(lua_State *L);
 void l_register_breaker(lua_State *L);
 void l_register_job(lua_State *L);
 void l_register_inspect(lua_State *L);
+void l_register_measure(lua_State *L);
 
 /* The flow that runs on L. Raises where there is none: while loading, and in a coroutine of the
  * script's own, which could not be resumed when the answer is there. */
@@ -31,7 +32,7 @@ struct gw_flow *l_current_flow(lua_State *L);
 struct gw_flow *l_waiting_flow(lua_State *L);
 
 /* Raises the flow's cancellation as a failure, if it is to be raised. A script that goes on
- * catching it without end is ended: see give_up() in core.c. */
+ * catching it without end is stopped: see budget.h. */
 void l_raise_if_cancelled(lua_State *L, struct gw_flow *flow);
 
 /* Pushes a table with the failure metatable: kind and message. */

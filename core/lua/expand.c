@@ -6,6 +6,9 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#define MAX_TARGET ((size_t)64 * 1024) /* bytes: no server takes more */
+#define MAX_NAMES  1000                /* of a query: they are sorted the plain way */
+
 static bool is_step(struct gw_str s) {
     return s.len == 0 || gw_str_equal(s, GW_STR(".")) || gw_str_equal(s, GW_STR(".."));
 }
@@ -60,6 +63,8 @@ static const char *l_append_pair(lua_State *L, struct gw_str name, struct gw_buf
     if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
         return lua_pushfstring(L, "query.%s needs a string, number or boolean, got %s", name.data,
                                lua_typename(L, type));
+    if (out->len > MAX_TARGET)
+        return "the query makes the path longer than 64 KiB";
     gw_buf_append_char(out, memchr(out->data, '?', out->len) ? '&' : '?');
     gw_buf_append_percent(out, name);
     gw_buf_append_char(out, '=');
@@ -88,6 +93,8 @@ static void l_push_sorted_names(lua_State *L, int query) {
     lua_Integer n = 0;
     for (lua_pushnil(L); lua_next(L, query);) {
         lua_pop(L, 1);
+        if (n == MAX_NAMES)
+            luaL_error(L, "query: at most %d names", MAX_NAMES);
         if (lua_type(L, -1) != LUA_TSTRING)
             luaL_error(L, "query: a name is a string, got %s", luaL_typename(L, -1));
         lua_pushvalue(L, -1);

@@ -16,6 +16,7 @@
 #define META        "gateway.batch"
 #define MAX_FIELDS  (GW_BACKEND_MAX_FIELDS - 4) /* room for those of the gateway's own */
 #define MAX_SECONDS 86400
+#define MAX_TEXT    ((size_t)64 << 20) /* bytes, of all requests: they are copied */
 
 /* A call that has a fallback ends a little before the request's deadline, so that there is time
  * left to use the fallback: a twentieth of what is left, at most this. */
@@ -364,12 +365,15 @@ static int l_fetch(lua_State *L) {
     luaL_checktype(L, REQUESTS, LUA_TTABLE);
     lua_settop(L, LIMIT);
     l_raise_if_cancelled(L, flow);
-    size_t n = lua_rawlen(L, REQUESTS);
+    size_t n = lua_rawlen(L, REQUESTS), text = 0;
     struct gw_batch *batch = l_new_batch(L, flow, n);
     batch->limit = l_opt_count(L, LIMIT, UINT32_MAX);
     for (unsigned i = 0; i < n; i++) {
         lua_rawgeti(L, REQUESTS, i + 1);
         l_read_request(L, &batch->slots[i]);
+        text += batch->slots[i].body.len + batch->slots[i].fields.len;
+        if (text > MAX_TEXT)
+            return luaL_error(L, "the requests are larger than 64 MiB together");
         lua_pop(L, 1);
     }
     if (n == 0)

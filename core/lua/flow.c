@@ -31,6 +31,7 @@ struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind) {
     flow->state = state;
     flow->kind = kind;
     flow->context_ref = LUA_NOREF;
+    flow->account.kind = kind == GW_FLOW_JOB ? GW_ACCOUNT_JOB : GW_ACCOUNT_REQUEST;
     flow->started_ms = gw_clock_ms();
     flow->next = state->flows;
     flow->prev = NULL;
@@ -199,15 +200,28 @@ static bool prepare(struct gw_flow *flow) {
     return true;
 }
 
+/* An error has escaped the entry: the text of it stays for log_escaped(). Where the script is
+ * stopped nothing of it is to run any more, and could not be interrupted, as the hook itself raised
+ * the error. */
+static void close_variables(struct gw_flow *flow, const struct gw_account *account) {
+    if (account->stop == GW_STOP_NONE)
+        lua_resetthread(flow->co);
+}
+
 static int resume(struct gw_flow *flow) {
     struct gw_state *state = flow->state;
     bool first = !flow->resumed;
     if (first && !prepare(flow))
         return LUA_ERRMEM;
     int n_results;
+    struct gw_account *account = &gw_flow_root(flow)->account;
+    gw_budget_begin(state, flow->co, account, flow->shield ? &flow->undo_left_us : NULL);
     state->current = flow;
     int status = lua_resume(flow->co, state->L, first ? 1 : 0, &n_results);
     state->current = NULL;
+    if (status != LUA_OK && status != LUA_YIELD)
+        close_variables(flow, account);
+    gw_budget_end(state, flow->co);
     return status;
 }
 
@@ -255,12 +269,10 @@ static void log_escaped(struct gw_flow *flow, int status) {
 }
 
 static void end(struct gw_flow *flow, int status) {
-    if (status != LUA_OK) {
+    if (status != LUA_OK)
         log_escaped(flow, status);
-        if (flow->co)
-            lua_resetthread(flow->co); /* closes its variables */
+    if (status != LUA_OK || gw_flow_root(flow)->account.stop != GW_STOP_NONE)
         free_coroutine(flow);
-    }
     switch (flow->kind) {
     case GW_FLOW_REQUEST:
         end_request(flow);

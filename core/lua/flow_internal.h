@@ -52,6 +52,9 @@ struct gw_flow {
     struct event deadline_timer;     /* set at the first wait */
     bool timer_set;
 
+    struct gw_account account; /* of CPU and memory; a child uses its root's */
+    int64_t undo_left_us;      /* of CPU, while the shield is up */
+
     _Atomic int64_t *in_work;     /* counts it; NULL: none does */
     struct gw_exchange *exchange; /* of a request, NULL once the client has gone */
     struct gw_route_match match;

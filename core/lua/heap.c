@@ -94,15 +94,44 @@ static void *resize(struct gw_heap *heap, void *block, size_t old_size, size_t s
     return moved;
 }
 
+/* Shrinking never fails: Lua relies on it. */
+static bool is_beyond_limit(const struct gw_heap *heap, size_t old_size, size_t size) {
+    return size > old_size && heap->limit &&
+           (heap->used > heap->limit || size - old_size > heap->limit - heap->used);
+}
+
+/* Between the two times that Lua asks, it collects, which asks for nothing. Its buffers ask but
+ * once; what is more than all there is is as good as asked for twice. */
+static void refuse(struct gw_heap *heap, void *block, size_t size) {
+    bool again = heap->refused && heap->refused_block == block && heap->refused_size == size;
+    again = again || size > heap->limit;
+    heap->refused = !again;
+    heap->refused_block = block;
+    heap->refused_size = size;
+    if (again && heap->on_exhausted)
+        heap->on_exhausted(heap->user, size);
+}
+
 /* Where there is no block, Lua says with `old_size` what the new one is for. */
 void *gw_heap_alloc(void *user, void *block, size_t old_size, size_t size) {
     struct gw_heap *heap = user;
-    if (!block)
-        return size ? take(heap, size) : NULL;
-    if (size)
-        return resize(heap, block, old_size, size);
-    give_back(heap, block, old_size);
-    return NULL;
+    old_size = block ? old_size : 0;
+    if (size == 0) {
+        if (block)
+            give_back(heap, block, old_size);
+        heap->used -= old_size;
+        return NULL;
+    }
+    if (is_beyond_limit(heap, old_size, size)) {
+        refuse(heap, block, size);
+        return NULL;
+    }
+    if (size > old_size)
+        heap->refused = false;
+    void *given = block ? resize(heap, block, old_size, size) : take(heap, size);
+    if (given)
+        heap->used += size - old_size;
+    return given;
 }
 
 void gw_heap_fini(struct gw_heap *heap) {

@@ -1,10 +1,14 @@
 /* The memory of one Lua state. Scripts live on small blocks, a hundred for a plain request, and Lua
  * says how large a block was when it gives it back: so blocks of up to GW_HEAP_SMALL bytes are cut
  * from chunks and kept for reuse in one list per size, which takes a few instructions and no lock.
- * Larger ones are malloc's. Chunks go back only with the whole heap. For one thread at a time. */
+ * Larger ones are malloc's. Chunks go back only with the whole heap. For one thread at a time.
+ *
+ * It counts what Lua holds, and gives no more than a limit. To be refused makes Lua collect its garbage
+ * and ask once more; only when that is refused, too, it raises, and whoever set the limit is told. */
 #ifndef GW_LUA_HEAP_H
 #define GW_LUA_HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define GW_HEAP_GRAIN 16 /* bytes: sizes are rounded up to a multiple, and blocks aligned to it */
@@ -13,8 +17,17 @@
 struct gw_heap_block;
 struct gw_heap_chunk;
 
-/* All zero is an empty heap. */
+/* All zero is an empty heap without a limit. */
 struct gw_heap {
+    size_t used;  /* bytes, as Lua asked for them */
+    size_t limit; /* of `used`; 0: none */
+    void (*on_exhausted)(void *user, size_t size); /* asked twice in vain for so many bytes */
+    void *user;
+
+    bool refused; /* the last that was asked for: this block, to be of this size */
+    void *refused_block;
+    size_t refused_size;
+
     struct gw_heap_block *kept[GW_HEAP_SMALL / GW_HEAP_GRAIN + 1]; /* by size in grains */
     struct gw_heap_chunk *chunks;                                  /* owned */
     char *at, *end; /* what is not cut yet of the newest chunk */

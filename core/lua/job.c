@@ -5,7 +5,8 @@
 
 #include <lauxlib.h>
 
-#define META "gateway.job"
+#define META     "gateway.job"
+#define MAX_ARGS ((size_t)1 << 20) /* bytes: a thousand jobs may wait */
 
 static int l_enqueue(lua_State *L) {
     char id[GW_ID_SIZE];
@@ -13,6 +14,8 @@ static int l_enqueue(lua_State *L) {
     struct gw_str args;
     args.data = luaL_checklstring(L, 2, &args.len);
     l_current_flow(L);
+    if (args.len > MAX_ARGS)
+        return luaL_error(L, "a job's arguments are at most 1 MiB of JSON");
     if (!gw_flow_start_job(gw_state_of(L), kind, args, id)) {
         lua_pushnil(L);
         lua_pushliteral(L, "too many jobs");

@@ -1,6 +1,7 @@
 /* Runs protected. The text grows in a buffer of the caller's box; before anything is raised here it
  * is released. */
 #include "base/utf8.h"
+#include "lua/budget.h"
 #include "lua/json.h"
 #include "lua/json_number.h"
 #include "lua/json_text.h"
@@ -239,6 +240,7 @@ static void write_value(struct encoder *e, const struct step *at) {
             write_bytes(e, "false", 5);
         break;
     case LUA_TTABLE:
+        l_let_hook_in(e->L);
         write_table(e, at);
         break;
     case LUA_TLIGHTUSERDATA:

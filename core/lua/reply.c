@@ -13,6 +13,9 @@ static const struct gw_str content_type = GW_STR("content-type");
 static const char *const reserved[] = {"content-length", "transfer-encoding", "connection",
                                        "date",           "x-correlation-id",  NULL};
 
+/* No client takes more, and a list can name one long text many times over. */
+#define MAX_FIELDS_BYTES ((size_t)64 * 1024)
+
 static struct gw_str l_to_str(lua_State *L, int index) {
     struct gw_str s;
     s.data = luaL_tolstring(L, index, &s.len); /* pushes; the caller pops */
@@ -26,6 +29,8 @@ static void l_add_field(lua_State *L, struct gw_reply *reply, struct gw_str name
     struct gw_str value = gw_str_trim(l_to_str(L, -1));
     if (gw_str_span(value, GW_CHAR_FIELD) != value.len)
         luaL_error(L, "header '%s': the value has a control character", name.data);
+    if (reply->fields.len + name.len + value.len > MAX_FIELDS_BYTES)
+        luaL_error(L, "header '%s': all together are larger than 64 KiB", name.data);
     gw_buf_append_str(&reply->fields, name);
     gw_buf_append(&reply->fields, ": ", 2);
     gw_buf_append_str(&reply->fields, value);

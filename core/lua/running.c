@@ -8,11 +8,36 @@
 
 static int l_shield(lua_State *L) {
     struct gw_flow *flow = l_current_flow(L);
+    bool was_up = flow->shield > 0;
     if (lua_toboolean(L, 1))
         flow->shield++;
-    else if (flow->shield > 0)
+    else if (was_up)
         flow->shield--;
+    if (was_up != (flow->shield > 0))
+        gw_budget_undo(flow->state, was_up ? NULL : &flow->undo_left_us);
     return 0;
+}
+
+/* core.stopped(): nil, or why the core has stopped the script: its kind, what is to be logged of it,
+ * and the numbers. */
+static int l_stopped(lua_State *L) {
+    struct gw_flow *flow = gw_state_of(L)->current;
+    const struct gw_account *account = flow ? &gw_flow_root(flow)->account : NULL;
+    if (!account || account->stop == GW_STOP_NONE)
+        return 0;
+    struct gw_buf *line = l_new_buf(L);
+    gw_account_describe(account, line);
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, gw_account_kind_of_stop(account));
+    lua_setfield(L, -2, "kind");
+    lua_pushlstring(L, line->data, line->len);
+    lua_setfield(L, -2, "message");
+    lua_pushinteger(L, account->stopped_at);
+    lua_setfield(L, -2, "used");
+    lua_pushinteger(L, account->budget);
+    lua_setfield(L, -2, "budget");
+    gw_buf_fini(line);
+    return 1;
 }
 
 static int l_context(lua_State *L) {
@@ -130,6 +155,7 @@ static int l_log(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"shield", l_shield},
+    {"stopped", l_stopped},
     {"context", l_context},
     {"remaining", l_remaining},
     {"deadline_is_callers", l_deadline_is_callers},

@@ -1,5 +1,6 @@
 #include "lua/state.h"
 
+#include "lua/bounded.h"
 #include "lua/core.h"
 #include "lua/json.h"
 #include "lua/prelude.h"
@@ -29,7 +30,7 @@ static int l_load_module(lua_State *L, const char *name) {
     for (const struct gw_prelude_module *module = gw_prelude; module->name; module++) {
         if (strcmp(module->name, name) != 0)
             continue;
-        lua_pushfstring(L, "@%s", name);
+        lua_pushfstring(L, "@%s", name); /* see gw_is_prelude() */
         if (luaL_loadbufferx(L, module->text, module->len, lua_tostring(L, -1), "t") != LUA_OK)
             lua_error(L);
         lua_call(L, 0, 1);
@@ -74,6 +75,10 @@ static void l_open_libraries(lua_State *L) {
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
         lua_pop(L, 1);
     }
+    l_bound_base(L);
+    l_bound_coroutines(L);
+    l_bound_strings(L);
+    l_bound_tables(L);
     l_keep_system_require(L);
     lua_pushcfunction(L, l_require);
     lua_setglobal(L, "require");
@@ -116,21 +121,36 @@ static int l_message(lua_State *L) {
     return 1;
 }
 
-static bool load(struct gw_state *state, struct gw_buf *error) {
-    lua_State *L = state->L;
-    lua_pushcfunction(L, l_message);
-    lua_pushcfunction(L, l_load);
-    bool ok = lua_pcall(L, 0, 0, -2) == LUA_OK;
-    if (!ok)
+/* Where loading was stopped that is the reason, whatever came of it. */
+static void explain(lua_State *L, const struct gw_account *account, struct gw_buf *error) {
+    if (account->stop != GW_STOP_NONE)
+        gw_account_describe(account, error);
+    else
         gw_buf_append_str(error, gw_str_from(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
                                                                             : "unknown error"));
+}
+
+static bool load(struct gw_state *state, struct gw_buf *error) {
+    lua_State *L = state->L;
+    struct gw_account account = {.kind = GW_ACCOUNT_LOADING};
+    lua_pushcfunction(L, l_message);
+    lua_pushcfunction(L, l_load);
+    gw_budget_begin(state, L, &account, NULL);
+    bool ok = lua_pcall(L, 0, 0, -2) == LUA_OK && account.stop == GW_STOP_NONE;
+    gw_budget_end(state, L);
+    if (!ok)
+        explain(L, &account, error);
     lua_settop(L, 0);
+    lua_gc(L, LUA_GCCOLLECT);
+    state->heap_loaded = state->heap.used;
     return ok;
 }
 
 struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_sources *sources,
                               struct gw_buf *error) {
     struct gw_state *state = gw_calloc(1, sizeof *state);
+    state->host = *host;
+    gw_budget_init_heap(state);
     lua_State *L = host->alloc ? lua_newstate(host->alloc, host->alloc_user)
                                : lua_newstate(gw_heap_alloc, &state->heap);
     if (!L) {
@@ -139,7 +159,6 @@ struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_source
         return NULL;
     }
     state->L = L;
-    state->host = *host;
     state->sources = sources;
     state->router = gw_router_new();
     *(struct gw_state **)lua_getextraspace(L) = state;

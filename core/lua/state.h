@@ -8,6 +8,7 @@
 #include "base/settings.h"
 #include "engine/backend.h"
 #include "engine/jobs.h"
+#include "lua/budget.h"
 #include "lua/heap.h"
 #include "lua/sources.h"
 #include "policy/router.h"
@@ -41,6 +42,8 @@ struct gw_route {
 struct gw_state {
     lua_State *L;
     struct gw_heap heap; /* L's, where the host has no allocator of its own */
+    size_t heap_loaded;  /* bytes of it in use when loading was done */
+    struct gw_run run;   /* what is in Lua right now: see budget.h */
     struct gw_host host;
     const struct gw_sources *sources;
     bool prelude_loading; /* gateway.core can be required */

@@ -7,12 +7,14 @@ local failure <const> = require "gateway.failure"
 local options <const> = require "gateway.options"
 local suggest <const> = require "gateway.suggest"
 
+local getmetatable <const> = debug.getmetatable -- past what scripts are shown
+
 local backend <const> = {}
 
-local Request <const> = { __name = "gateway.request" }
+local Request <const> = { __name = "gateway.request", __metatable = false }
 backend.Request = Request
 
-local Backend <const> = { __name = "gateway.backend" }
+local Backend <const> = { __name = "gateway.backend", __metatable = false }
 local methods <const> = {}
 Backend.__index = methods
 

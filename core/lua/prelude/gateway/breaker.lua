@@ -3,9 +3,11 @@ local core <const> = require "gateway.core"
 local failure <const> = require "gateway.failure"
 local options <const> = require "gateway.options"
 
+local getmetatable <const> = debug.getmetatable -- past what scripts are shown
+
 local breaker <const> = {}
 
-local Breaker <const> = { __name = "gateway.breaker" }
+local Breaker <const> = { __name = "gateway.breaker", __metatable = false }
 local methods <const> = {}
 Breaker.__index = methods
 
@@ -58,6 +60,7 @@ end
 
 -- Reports when it is closed, so that fn's own error passes with its traceback.
 local Lease <const> = {
+  __metatable = false,
   __close = function(self, raised)
     core.breaker_report(self.permit, verdict(raised))
   end,

@@ -5,11 +5,12 @@ local failure <const> = require "gateway.failure"
 local json <const> = require "gateway.json"
 local text <const> = require "gateway.text"
 
+local getmetatable <const> = debug.getmetatable -- past what scripts are shown
 local traceback <const>, getinfo <const> = debug.traceback, debug.getinfo
 
 local bug <const> = {}
 
-local Bug <const> = { __name = "gateway.bug" }
+local Bug <const> = { __name = "gateway.bug", __metatable = false }
 
 function Bug.__tostring(self)
   return self.message
@@ -73,6 +74,19 @@ function bug.frames(raised)
   return frames_of[raised] or {}
 end
 
+-- Where the core has stopped the script that is the bug, whatever was raised on the way out.
+local function with_reason(found)
+  local stopped <const> = core.stopped()
+  if not stopped then
+    -- Lua's string buffers do not ask twice for memory, and so stop nothing.
+    if found.message:find "not enough memory$" then found.kind = "script_memory" end
+    return found
+  end
+  found.message, found.kind = text.printable(stopped.message), stopped.kind
+  found.used, found.budget = stopped.used, stopped.budget
+  return found
+end
+
 -- xpcall's message handler: failures, and bugs from further in, pass as they are.
 function bug.explain(raised)
   local meta <const> = getmetatable(raised)
@@ -84,10 +98,19 @@ function bug.explain(raised)
   return explained
 end
 
+-- What the log says of it beside the message.
+function bug.fields(self)
+  return {
+    traceback = self.traceback,
+    kind = self.kind,
+    used = self.used,
+    budget = self.budget,
+  }
+end
+
 -- An error of an error handler, or want of memory, comes past explain() as a bare string.
 function bug.of(raised)
-  if getmetatable(raised) == Bug then return raised end
-  return new(describe(raised))
+  return with_reason(getmetatable(raised) == Bug and raised or new(describe(raised)))
 end
 
 -- "routes/products.lua:12", if the message begins with its place.

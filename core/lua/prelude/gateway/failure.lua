@@ -1,9 +1,11 @@
 -- Failures: what comes instead of a result. The core makes one for each call to a backend that did
 -- not succeed; gateway.fail makes one of kind "problem" for the client. All are plain tables with
 -- this metatable; any other value that is raised is a bug of the script.
+local getmetatable <const> = debug.getmetatable -- past what scripts are shown
+
 local failure <const> = {}
 
-local Failure <const> = { __name = "gateway.failure" }
+local Failure <const> = { __name = "gateway.failure", __metatable = false }
 local methods <const> = {}
 Failure.__index = methods
 

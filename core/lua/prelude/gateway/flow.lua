@@ -6,7 +6,7 @@ local bug <const> = require "gateway.bug"
 local failure <const> = require "gateway.failure"
 local options <const> = require "gateway.options"
 
-local getmetatable <const>, type <const>, next <const> = getmetatable, type, next
+local getmetatable <const>, type <const>, next <const> = debug.getmetatable, type, next
 local Request <const>, Failure <const> = backend.Request, failure.metatable
 
 local flow <const> = {}

@@ -8,7 +8,7 @@ local log <const> = require "gateway.log"
 
 local job <const> = {}
 
-local Job <const> = { __name = "gateway.job" }
+local Job <const> = { __name = "gateway.job", __metatable = false }
 local methods <const> = {}
 Job.__index = methods
 
@@ -28,22 +28,21 @@ local function run(kind, args, id)
 end
 
 local function report_failure(kind, id, raised)
-  if failure.is(raised) then
+  if failure.is(raised) and not core.stopped() then
     log.write("warn", "a job failed", { job = kind, job_id = id, error = tostring(raised) })
     return raised:reason()
   end
   local found <const> = bug.of(raised)
-  log.write("error", "a job failed: " .. found.message, {
-    job = kind,
-    job_id = id,
-    traceback = found.traceback,
-  }, bug.place(found))
-  return core.development and found.message or "internal error"
+  local fields <const> = bug.fields(found)
+  fields.job, fields.job_id = kind, id
+  log.write("error", "a job failed: " .. found.message, fields, bug.place(found))
+  return core.development and found.message or found.kind or "internal error"
 end
 
 -- The core's entry: runs the job `id` in a coroutine of its own. Never raises.
 function job.run(kind, args, id)
-  local ok <const>, result <const> = xpcall(run, bug.explain, kind, args, id)
+  local ok, result = xpcall(run, bug.explain, kind, args, id)
+  ok = ok and not core.stopped()
   core.job_finish(id, ok, ok and result or report_failure(kind, id, result))
 end
 
@@ -67,6 +66,7 @@ end
 -- The result is decoded when it is first read; a large one can be passed on as `result_json`.
 local Status <const> = {
   __name = "gateway.job_status",
+  __metatable = false,
   __index = function(self, name)
     if name ~= "result" or not self.result_json then return nil end
     self.result = json.decode(self.result_json)

@@ -67,14 +67,14 @@ local function of_failure(failed, req)
 end
 
 local function of_bug(found, req)
-  log.write("error", found.message, { traceback = found.traceback }, bug.place(found))
+  log.write("error", found.message, bug.fields(found), bug.place(found))
   return answer(found, 500, "internal error", NO_MEMBERS, req)
 end
 
 -- The status, body and headers that answer what was raised. Without the request the answer is the
 -- same in development as in production.
 function problem.answer(raised, req)
-  if failure.is(raised) then return of_failure(raised, req) end
+  if failure.is(raised) and not core.stopped() then return of_failure(raised, req) end
   return of_bug(bug.of(raised), req)
 end
 

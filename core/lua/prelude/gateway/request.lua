@@ -4,7 +4,7 @@ local failure <const> = require "gateway.failure"
 
 local request <const> = {}
 
-local Request <const> = { __name = "gateway.client_request" }
+local Request <const> = { __name = "gateway.client_request", __metatable = false }
 local methods <const> = {}
 Request.__index = methods
 

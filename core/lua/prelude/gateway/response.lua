@@ -6,6 +6,7 @@ local response <const> = {}
 
 response.metatable = {
   __name = "gateway.response",
+  __metatable = false,
   __index = function(self, name)
     if name ~= "headers" then return nil end
     local headers <const> = core.response_headers(self)

@@ -167,6 +167,7 @@ end
 
 -- What fn returned, or the answer to what it raised. A drop is left to run().
 local function settle(req, ok, status, body, headers)
+  if core.stopped() then return answer_to(status, req) end
   if ok or status == DROPPED then return status, body, headers end
   return answer_to(status, req)
 end
@@ -187,7 +188,8 @@ end
 function route.run(id, req)
   local called <const> = routes[id]
   local status, body, headers = settle(req, xpcall(answer, bug.explain, called, req))
-  if status ~= DROPPED and (#called.after_all > 0 or #called.after > 0) then
+  local filtered <const> = #called.after_all > 0 or #called.after > 0
+  if filtered and status ~= DROPPED and not core.stopped() then
     status, body, headers =
       settle(req, xpcall(amend, bug.explain, called, req, status, body, headers))
   end

@@ -14,9 +14,11 @@ local json <const> = require "gateway.json"
 local flow <const> = require "gateway.flow"
 local log <const> = require "gateway.log"
 
+local getmetatable <const> = debug.getmetatable -- past what scripts are shown
+
 local saga <const> = {}
 
-local Saga <const> = { __name = "gateway.saga" }
+local Saga <const> = { __name = "gateway.saga", __metatable = false }
 local methods <const> = {}
 Saga.__index = methods
 
@@ -110,11 +112,14 @@ local function undo_one(self, undo)
   })
 end
 
--- One that cannot even be tried does not stop the others. Returns the first error.
+-- One that cannot even be tried does not stop the others. Returns the first error. Each is shielded,
+-- because the request may be over already: its client gone, its deadline passed, its budget spent.
 local function undo_all(self)
   local first
   for i = #self.undos, 1, -1 do
+    core.shield(true)
     local ok <const>, raised <const> = pcall(undo_one, self, self.undos[i])
+    core.shield(false)
     if not ok then
       first = first or raised
       log.write("error", "an undo failed", { saga = self.kind, error = tostring(raised) })
@@ -123,7 +128,6 @@ local function undo_all(self)
   return first
 end
 
--- Shielded, because the request may be over already: its client gone, its deadline passed.
 local function roll_back(self, reason)
   self.state = "undone"
   if #self.undos == 0 then return end
@@ -133,9 +137,7 @@ local function roll_back(self, reason)
     steps = #self.undos,
     reason = reason and tostring(reason),
   })
-  core.shield(true)
   local raised <const> = undo_all(self)
-  core.shield(false)
   if raised then error(raised, 0) end
 end
 

@@ -26,6 +26,14 @@ local function protect(library, name)
   return view
 end
 
+local function pick(library, names)
+  local picked <const> = {}
+  for name in names:gmatch "%S+" do
+    picked[name] = library[name]
+  end
+  return picked
+end
+
 -- --- require ---
 
 local builtin <const> = {
@@ -79,10 +87,20 @@ end
 
 -- --- lua-cjson, for scripts that were written for it ---
 
+-- Without what would change it for all scripts, or undo the bounds.
+local CJSON <const> = [[decode null encode_number_precision encode_invalid_numbers
+  decode_invalid_numbers array_mt empty_array_mt empty_array _NAME _VERSION]]
+
 function builtin.cjson()
   local cjson <const>, reason <const> = core.cjson()
   if not cjson then error(("cjson cannot be loaded: %s"):format(reason), 0) end
-  return protect(cjson, "cjson")
+  local bounded <const> = pick(cjson, CJSON)
+  local encode <const> = cjson.encode
+  function bounded.encode(value)
+    core.measure(value)
+    return encode(value)
+  end
+  return protect(bounded, "cjson")
 end
 
 -- nil and the message, where cjson raises.
@@ -111,9 +129,33 @@ local function set_raw(target, key, value)
   return raw_set(target, key, value)
 end
 
--- Text only: bytecode is not verified and can corrupt memory.
+local MAX_CHUNK <const> = 1048576 -- bytes: compiling cannot be interrupted
+
+-- The whole text, which load() may also be given in pieces.
+local function read_chunk(chunk)
+  if type(chunk) == "string" then return chunk end
+  local pieces <const>, size = {}, 0
+  for piece in chunk do
+    if type(piece) ~= "string" then error("load: the reader must return strings", 3) end
+    if piece == "" then break end
+    pieces[#pieces + 1], size = piece, size + #piece
+    if size > MAX_CHUNK then break end
+  end
+  return table.concat(pieces)
+end
+
+-- Text only: bytecode is not verified and can corrupt memory. A function's name in the prelude's
+-- manner would be taken for the prelude's.
 local function load_text(chunk, name, _, ...)
-  return raw_load(chunk, name, "t", ...)
+  if type(chunk) ~= "string" and type(chunk) ~= "function" then
+    error("load wants a string or a function", 2)
+  end
+  if name ~= nil and (type(name) ~= "string" or name:find "^@gateway") then
+    error("load: the chunk cannot have this name", 2)
+  end
+  local text <const> = read_chunk(chunk)
+  if #text > MAX_CHUNK then return nil, "the chunk is larger than 1 MiB" end
+  return raw_load(text, name or (chunk ~= text and "=(load)" or text), "t", ...)
 end
 
 local function count_garbage(option)
@@ -127,14 +169,6 @@ local yield <const> = coroutine.yield
 local function yield_from_own(...)
   if core.is_flow() then error("a handler cannot yield: only a coroutine of its own can", 2) end
   return yield(...)
-end
-
-local function pick(library, names)
-  local picked <const> = {}
-  for name in names:gmatch "%S+" do
-    picked[name] = library[name]
-  end
-  return picked
 end
 
 local function allowed_globals()

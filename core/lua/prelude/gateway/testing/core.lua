@@ -119,6 +119,7 @@ local function flow_functions(core, world)
     flow.shield = flow.shield + (on and 1 or -1)
   end
 
+  function core.stopped() return world.stopped end
   function core.context() return current().context end
   function core.deadline_is_callers() return world.deadline_is_callers == true end
   function core.remaining() return current().deadline and current().deadline - scheduler.now end
@@ -342,6 +343,7 @@ local function other_functions(core, world, current)
     return scheduler.current and "correlation-1" or nil
   end
 
+  function core.measure() end
   function core.now() return 1700000000 + scheduler.now end
   function core.ready()
     if world.not_ready then return false, world.not_ready end
