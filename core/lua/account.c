@@ -8,11 +8,11 @@ static const char *owner(const struct gw_account *account) {
     case GW_ACCOUNT_REQUEST:
         break;
     case GW_ACCOUNT_JOB:
-        return "job";
+        return "the job";
     case GW_ACCOUNT_LOADING:
         return "loading";
     }
-    return "request";
+    return "the request";
 }
 
 const char *gw_account_kind_of_stop(const struct gw_account *account) {
@@ -43,11 +43,11 @@ void gw_account_describe(const struct gw_account *account, struct gw_buf *line) 
                       account->stopped_at, budget);
         break;
     case GW_STOP_TOTAL:
-        gw_buf_printf(line, "the %s has used %" PRId64 " ms of CPU; its budget is %" PRId64 " ms",
+        gw_buf_printf(line, "%s has used %" PRId64 " ms of CPU; its budget is %" PRId64 " ms",
                       owner(account), account->stopped_at, budget);
         break;
     case GW_STOP_MEMORY:
-        gw_buf_printf(line, "the %s needs more than its %" PRId64 " MiB of memory", owner(account),
+        gw_buf_printf(line, "%s needs more than its %" PRId64 " MiB of memory", owner(account),
                       mib);
         break;
     case GW_STOP_DEPTH:

@@ -222,12 +222,12 @@ static void on_exhausted(void *user, size_t size) {
     if (!run->L || run->reserve_taken)
         return;
     bool all = (int64_t)(state->heap.used + size) > s->max_script_state;
-    if (all)
-        note_stop(run, GW_STOP_STATE_MEMORY, (int64_t)state->heap.used, s->max_script_state);
-    else
-        note_stop(run, lua_getstack(run->L, DEEP, &at) ? GW_STOP_DEPTH : GW_STOP_MEMORY,
-                  run->account->held + (int64_t)(state->heap.used - run->heap_before),
-                  s->max_script_request);
+    enum gw_stop why = lua_getstack(run->L, DEEP, &at) ? GW_STOP_DEPTH
+                       : all                           ? GW_STOP_STATE_MEMORY
+                                                       : GW_STOP_MEMORY;
+    int64_t held = run->account->held + (int64_t)state->heap.used - (int64_t)run->heap_before;
+    note_stop(run, why, all ? (int64_t)state->heap.used : held,
+              all ? s->max_script_state : s->max_script_request);
     note_place(run->L, run->account);
     state->heap.limit = state->heap.used + RESERVE;
     run->reserve_taken = run->stopped = true;

@@ -255,9 +255,11 @@ static void end_job(struct gw_flow *flow) {
     start_waiting_job(flow->state);
 }
 
-/* What escapes the entry is want of memory, or an error in the handling of an error. */
+/* What escapes the entry is want of memory, an error in the handling of an error, or the stop of a
+ * prelude that took too long to answer for its script. */
 static void log_escaped(struct gw_flow *flow, int status) {
     const char *message = "not enough memory";
+    const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
     if (!gw_log_enabled(GW_LOG_ERROR))
         return;
     if (flow->co && status != LUA_ERRMEM && lua_type(flow->co, -1) == LUA_TSTRING)
@@ -265,14 +267,25 @@ static void log_escaped(struct gw_flow *flow, int status) {
     struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");
     gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
     gw_log_str(line, "error", gw_str_from(message));
+    if (stop)
+        gw_log_str(line, "kind", gw_str_from(stop));
     gw_log_end(line);
+}
+
+/* What a flow that was stopped leaves behind may be much; its garbage must not count against those
+ * that come after it. */
+static void clean_up(struct gw_flow *flow) {
+    const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
+    free_coroutine(flow);
+    if (stop && strcmp(stop, "script_memory") == 0)
+        lua_gc(flow->state->L, LUA_GCCOLLECT);
 }
 
 static void end(struct gw_flow *flow, int status) {
     if (status != LUA_OK)
         log_escaped(flow, status);
     if (status != LUA_OK || gw_flow_root(flow)->account.stop != GW_STOP_NONE)
-        free_coroutine(flow);
+        clean_up(flow);
     switch (flow->kind) {
     case GW_FLOW_REQUEST:
         end_request(flow);

@@ -77,6 +77,9 @@ static bool is_in_class(int c, int class) {
     case 'x':
         is = isxdigit(c);
         break;
+    case 'z':
+        is = c == 0; /* Lua 5.1's */
+        break;
     default:
         return class == c;
     }
