@@ -59,7 +59,7 @@ static const struct setting table[] = {
      "of CPU to load the scripts once"},
     {"MAX_SCRIPT_REQUEST_BYTES", COUNT, AT(max_script_request), MIB, 1024 * MIB, "16777216",
      "of memory for one request's Lua, else 500"},
-    {"MAX_SCRIPT_STATE_BYTES", COUNT, AT(max_script_state), 4 * MIB, 2047 * MIB, "67108864",
+    {"MAX_SCRIPT_STATE_BYTES", COUNT, AT(max_script_state), 16 * MIB, 2047 * MIB, "67108864",
      "of memory for the scripts of one worker"},
     {"MAX_REQUEST_LINE_BYTES", COUNT, AT(max_request_line), 256, MIB, "8192", "else 414"},
     {"MAX_HEADER_BYTES", COUNT, AT(max_head), 256, MIB, "32768", "header section, else 431"},

@@ -39,7 +39,8 @@ void gw_account_describe(const struct gw_account *account, struct gw_buf *line) 
     case GW_STOP_NONE:
         break;
     case GW_STOP_RUN:
-        gw_buf_printf(line, "the script ran for %" PRId64 " ms on end; its budget is %" PRId64 " ms",
+        gw_buf_printf(line,
+                      "the script ran for %" PRId64 " ms on end; its budget is %" PRId64 " ms",
                       account->stopped_at, budget);
         break;
     case GW_STOP_TOTAL:
@@ -54,8 +55,8 @@ void gw_account_describe(const struct gw_account *account, struct gw_buf *line) 
         gw_buf_printf(line, "stack overflow: calls are nested until %" PRId64 " MiB are full", mib);
         break;
     case GW_STOP_STATE_MEMORY:
-        gw_buf_printf(line, "the scripts of a worker need more than their %" PRId64
-                            " MiB of memory", mib);
+        gw_buf_printf(
+            line, "the scripts of a worker need more than their %" PRId64 " MiB of memory", mib);
         break;
     case GW_STOP_OVER:
         gw_buf_printf(line, "the script goes on after its request is over");

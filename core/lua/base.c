@@ -6,8 +6,8 @@
 
 /* --- xpcall --- */
 
-/* While the hook that stops a script raises, no hook runs: a message handler of the script's, called
- * there, could not be stopped. The prelude's may: it ends by itself. */
+/* While the hook that stops a script raises, no hook runs: a message handler of the script's,
+ * called there, could not be stopped. The prelude's may: it ends by itself. */
 static int l_handle(lua_State *L) {
     lua_Debug handler;
     lua_settop(L, 1);

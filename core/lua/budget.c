@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GRACE_US   50000 /* for the prelude, once scripts are stopped */
-#define MAX_GRACES 10    /* then everything raises */
+#define GRACE_US   50000             /* for the prelude, once scripts are stopped */
+#define MAX_GRACES 10                /* then everything raises */
 #define RESERVE    ((size_t)1 << 20) /* bytes, to undo, answer and log when memory is out */
-#define DEEP       5000  /* calls: more, and it is their depth that took the memory */
+#define SLACK      ((size_t)4 << 20) /* of a heap; the next instruction collects, if it is used */
+#define DEEP       5000              /* calls: more, and it is their depth that took the memory */
 
 static _Thread_local struct gw_run *volatile current; /* what the ticks are charged to */
 
@@ -57,12 +58,14 @@ static void l_raise_stop(lua_State *L, struct gw_account *account) {
 }
 
 static void escalate(struct gw_run *run);
+static void spare_garbage(struct gw_run *run);
 
 /* Called at each instruction while it is set. */
 static void on_count(lua_State *L, lua_Debug *at) {
     (void)at;
     struct gw_run *run = &gw_state_of(L)->run;
     escalate(run);
+    spare_garbage(run);
     if (!run->stopped) {
         lua_sethook(L, NULL, 0, 0); /* of a coroutine that outlived what was stopped */
         return;
@@ -148,7 +151,7 @@ static void set_limit(struct gw_run *run) {
     run->limit_us = run->used_us + left;
     run->is_over = 0;
     run->out_of_grace = false;
-    set_hook(run->L, run->stopped);
+    set_hook(run->L, run->stopped || run->is_tight);
 }
 
 static void charge_undo(struct gw_run *run) {
@@ -196,8 +199,8 @@ static void limit_heap(struct gw_state *state) {
     size_t limit = heap->used + (account->held < (int64_t)one ? one - (size_t)account->held : 0);
     if (limit < state->heap_loaded + one)
         limit = state->heap_loaded + one;
-    if (account->kind == GW_ACCOUNT_LOADING || limit > all)
-        limit = all;
+    if (account->kind == GW_ACCOUNT_LOADING || limit > all - SLACK)
+        limit = all - SLACK;
     if (state->run.stopped || state->run.undo_left_us)
         limit += RESERVE;
     state->run.heap_before = heap->used;
@@ -210,7 +213,7 @@ static void charge_heap(struct gw_state *state) {
     account->held += (int64_t)state->heap.used - (int64_t)state->run.heap_before;
     if (account->held < 0)
         account->held = 0;
-    state->heap.limit = (size_t)state->host.settings->max_script_state + RESERVE;
+    state->heap.limit = (size_t)state->host.settings->max_script_state;
 }
 
 /* Lua has collected and still needs more than there is. */
@@ -221,7 +224,7 @@ static void on_exhausted(void *user, size_t size) {
     lua_Debug at;
     if (!run->L || run->reserve_taken)
         return;
-    bool all = (int64_t)(state->heap.used + size) > s->max_script_state;
+    bool all = (int64_t)(state->heap.used + size + SLACK) > s->max_script_state;
     enum gw_stop why = lua_getstack(run->L, DEEP, &at) ? GW_STOP_DEPTH
                        : all                           ? GW_STOP_STATE_MEMORY
                                                        : GW_STOP_MEMORY;
@@ -235,8 +238,30 @@ static void on_exhausted(void *user, size_t size) {
     set_hook(run->L, true);
 }
 
+/* From within Lua's allocator: no time to collect. */
+static void on_tight(void *user) {
+    struct gw_run *run = &((struct gw_state *)user)->run;
+    if (!run->L || run->reserve_taken || run->is_tight)
+        return;
+    run->is_tight = true;
+    set_hook(run->L, true);
+}
+
+/* From the hook. */
+static void spare_garbage(struct gw_run *run) {
+    struct gw_state *state = state_of(run);
+    if (!run->is_tight || !run->L)
+        return;
+    lua_gc(run->L, LUA_GCCOLLECT);
+    run->is_tight = false;
+    if (state->heap.used > state->heap.limit)
+        on_exhausted(state, 0);
+}
+
 void gw_budget_init_heap(struct gw_state *state) {
     state->heap.limit = (size_t)state->host.settings->max_script_state;
+    state->heap.slack = SLACK;
+    state->heap.on_tight = on_tight;
     state->heap.on_exhausted = on_exhausted;
     state->heap.user = state;
 }
@@ -294,7 +319,7 @@ lua_State *gw_budget_enter(lua_State *co) {
     if (!before)
         return NULL;
     run->L = co;
-    set_hook(co, run->stopped || run->is_over);
+    set_hook(co, run->stopped || run->is_over || run->is_tight);
     return before;
 }
 

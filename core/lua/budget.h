@@ -51,8 +51,8 @@ struct gw_account {
     int64_t undo_us; /* of which in undos */
     int64_t held;    /* bytes: what its runs took, less what they gave back; never negative */
     enum gw_stop stop;
-    int64_t stopped_at, budget;  /* milliseconds, or bytes */
-    char where[GW_PLACE_SIZE];   /* "routes/x.lua:12", empty until it is known */
+    int64_t stopped_at, budget; /* milliseconds, or bytes */
+    char where[GW_PLACE_SIZE];  /* "routes/x.lua:12", empty until it is known */
 };
 
 /* Embedded in a state. What is volatile is shared with the signal handler. */
@@ -61,6 +61,7 @@ struct gw_run {
     volatile int64_t used_us;  /* since gw_budget_begin() */
     volatile int64_t limit_us; /* of used_us: what happens then depends on the fields below */
     volatile sig_atomic_t is_over;
+    bool is_tight; /* memory is beyond its limit: look whether garbage can be spared */
     struct gw_account *account;
     int64_t *undo_left_us; /* in an undo: the flow's; else NULL */
     int64_t since_us;      /* used_us when limit_us was set */

@@ -10,7 +10,8 @@
 
 /* The function runs in a protected call inside its coroutine, so that an error closes its variables
  * there. If it went up to lua_resume, closing would be left to whoever comes next; and after an
- * error raised by a hook hooks stay off in that coroutine, so nothing could stop a __close in it. */
+ * error raised by a hook hooks stay off in that coroutine, so nothing could stop a __close in it.
+ */
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
     (void)ctx;
     if (status == LUA_OK || status == LUA_YIELD)
@@ -140,8 +141,7 @@ static int l_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"create", l_create}, {"wrap", l_wrap}, {"resume", l_resume},
-    {"close", l_close},   {NULL, NULL},
+    {"create", l_create}, {"wrap", l_wrap}, {"resume", l_resume}, {"close", l_close}, {NULL, NULL},
 };
 
 void l_bound_coroutines(lua_State *L) {

@@ -25,7 +25,7 @@ static void l_push_where(lua_State *L) {
     lua_Debug at;
     for (int level = 1; lua_getstack(L, level, &at); level++) {
         lua_getinfo(L, "Sl", &at);
-        if (at.currentline > 0 && strncmp(at.source, "@gateway", 8) != 0) {
+        if (at.currentline > 0 && !gw_is_prelude(at.source)) {
             lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
             return;
         }

@@ -200,9 +200,9 @@ static bool prepare(struct gw_flow *flow) {
     return true;
 }
 
-/* An error has escaped the entry: the text of it stays for log_escaped(). Where the script is
- * stopped nothing of it is to run any more, and could not be interrupted, as the hook itself raised
- * the error. */
+/* An error has escaped the entry: the text of it stays for gw_flow_log_escaped(). Where the script
+ * is stopped nothing of it is to run any more, and could not be interrupted, as the hook itself
+ * raised the error. */
 static void close_variables(struct gw_flow *flow, const struct gw_account *account) {
     if (account->stop == GW_STOP_NONE)
         lua_resetthread(flow->co);
@@ -255,23 +255,6 @@ static void end_job(struct gw_flow *flow) {
     start_waiting_job(flow->state);
 }
 
-/* What escapes the entry is want of memory, an error in the handling of an error, or the stop of a
- * prelude that took too long to answer for its script. */
-static void log_escaped(struct gw_flow *flow, int status) {
-    const char *message = "not enough memory";
-    const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
-    if (!gw_log_enabled(GW_LOG_ERROR))
-        return;
-    if (flow->co && status != LUA_ERRMEM && lua_type(flow->co, -1) == LUA_TSTRING)
-        message = lua_tostring(flow->co, -1); /* a string already: nothing is converted */
-    struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");
-    gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
-    gw_log_str(line, "error", gw_str_from(message));
-    if (stop)
-        gw_log_str(line, "kind", gw_str_from(stop));
-    gw_log_end(line);
-}
-
 /* What a flow that was stopped leaves behind may be much; its garbage must not count against those
  * that come after it. */
 static void clean_up(struct gw_flow *flow) {
@@ -283,7 +266,7 @@ static void clean_up(struct gw_flow *flow) {
 
 static void end(struct gw_flow *flow, int status) {
     if (status != LUA_OK)
-        log_escaped(flow, status);
+        gw_flow_log_escaped(flow, status);
     if (status != LUA_OK || gw_flow_root(flow)->account.stop != GW_STOP_NONE)
         clean_up(flow);
     switch (flow->kind) {

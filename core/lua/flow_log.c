@@ -1,4 +1,5 @@
-/* What a request's log line says of its flow: the route, and each backend call. */
+/* What a request's log line says of its flow: the route, and each backend call; and what is logged
+ * of an error that escaped the prelude. */
 #include "lua/flow_internal.h"
 
 static void log_call(const struct gw_logged_call *call, bool first, struct gw_buf *line) {
@@ -24,4 +25,21 @@ void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line) {
     gw_buf_append_char(line, ']');
     if (flow->n_calls > shown)
         gw_log_int(line, "calls_not_shown", flow->n_calls - shown);
+}
+
+/* What escapes the entry is want of memory, an error in the handling of an error, or the stop of a
+ * prelude that took too long to answer for its script. */
+void gw_flow_log_escaped(struct gw_flow *flow, int status) {
+    const char *message = "not enough memory";
+    const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
+    if (!gw_log_enabled(GW_LOG_ERROR))
+        return;
+    if (flow->co && status != LUA_ERRMEM && lua_type(flow->co, -1) == LUA_TSTRING)
+        message = lua_tostring(flow->co, -1); /* a string already: nothing is converted */
+    struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");
+    gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
+    gw_log_str(line, "error", gw_str_from(message));
+    if (stop)
+        gw_log_str(line, "kind", gw_str_from(stop));
+    gw_log_end(line);
 }

@@ -94,17 +94,28 @@ static void *resize(struct gw_heap *heap, void *block, size_t old_size, size_t s
     return moved;
 }
 
-/* Shrinking never fails: Lua relies on it. */
-static bool is_beyond_limit(const struct gw_heap *heap, size_t old_size, size_t size) {
+/* Whether to grow a block is beyond `limit`. Shrinking never fails: Lua relies on it. */
+static bool is_beyond(const struct gw_heap *heap, size_t limit, size_t old_size, size_t size) {
     return size > old_size && heap->limit &&
-           (heap->used > heap->limit || size - old_size > heap->limit - heap->used);
+           (heap->used > limit || size - old_size > limit - heap->used);
+}
+
+/* Most blocks end at the first question. */
+static bool may_have(struct gw_heap *heap, size_t old_size, size_t size) {
+    if (!is_beyond(heap, heap->limit, old_size, size))
+        return true;
+    if (is_beyond(heap, heap->limit + heap->slack, old_size, size))
+        return false;
+    if (heap->on_tight)
+        heap->on_tight(heap->user);
+    return true;
 }
 
 /* Between the two times that Lua asks, it collects, which asks for nothing. Its buffers ask but
  * once; what is more than all there is is as good as asked for twice. */
 static void refuse(struct gw_heap *heap, void *block, size_t size) {
     bool again = heap->refused && heap->refused_block == block && heap->refused_size == size;
-    again = again || size > heap->limit;
+    again = again || size > heap->limit + heap->slack;
     heap->refused = !again;
     heap->refused_block = block;
     heap->refused_size = size;
@@ -122,7 +133,7 @@ void *gw_heap_alloc(void *user, void *block, size_t old_size, size_t size) {
         heap->used -= old_size;
         return NULL;
     }
-    if (is_beyond_limit(heap, old_size, size)) {
+    if (!may_have(heap, old_size, size)) {
         refuse(heap, block, size);
         return NULL;
     }

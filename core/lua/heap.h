@@ -3,8 +3,10 @@
  * from chunks and kept for reuse in one list per size, which takes a few instructions and no lock.
  * Larger ones are malloc's. Chunks go back only with the whole heap. For one thread at a time.
  *
- * It counts what Lua holds, and gives no more than a limit. To be refused makes Lua collect its garbage
- * and ask once more; only when that is refused, too, it raises, and whoever set the limit is told. */
+ * It counts what Lua holds. Beyond a limit it tells whoever set it, who may have the garbage
+ * collected; by the slack further on it gives no more. To be refused makes Lua collect and ask once
+ * more (but not its string buffers: hence the slack); when that is refused, too, it raises, and
+ * whoever set the limit is told. */
 #ifndef GW_LUA_HEAP_H
 #define GW_LUA_HEAP_H
 
@@ -21,6 +23,8 @@ struct gw_heap_chunk;
 struct gw_heap {
     size_t used;  /* bytes, as Lua asked for them */
     size_t limit; /* of `used`; 0: none */
+    size_t slack;
+    void (*on_tight)(void *user);                  /* beyond the limit; with each block */
     void (*on_exhausted)(void *user, size_t size); /* asked twice in vain for so many bytes */
     void *user;
 

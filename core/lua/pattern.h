@@ -1,7 +1,7 @@
 /* Lua's patterns, matched in bounded time: the language of Lua 5.4's string library, answer for
  * answer and error for error, but each call has only so many steps, in proportion to the subject,
- * and lets the hook in on its way (see budget.h). Backtracking that runs wild is an error that names
- * itself.
+ * and lets the hook in on its way (see budget.h). Backtracking that runs wild is an error that
+ * names itself.
  *
  * A matcher lives on the C stack of one call and owns nothing. All runs protected and may raise. */
 #ifndef GW_LUA_PATTERN_H
@@ -33,14 +33,16 @@ struct gw_matcher {
 void l_matcher_init(struct gw_matcher *m, lua_State *L, struct gw_str subject,
                     struct gw_str pattern);
 
-/* The end of a match of `pattern`, up to pattern_end, that begins at `at`; NULL if there is none. */
+/* The end of a match of `pattern`, up to pattern_end, that begins at `at`; NULL if there is none.
+ */
 const char *l_match(struct gw_matcher *m, const char *at, const char *pattern);
 
 /* Pushes capture `i` from 0 of a match from `start` to `end`; where the pattern has none, the first
  * is the whole match. */
 void l_push_capture(struct gw_matcher *m, int i, const char *start, const char *end);
 
-/* Pushes them all and returns how many. `start` NULL: the whole match does not stand in for none. */
+/* Pushes them all and returns how many. `start` NULL: the whole match does not stand in for none.
+ */
 int l_push_captures(struct gw_matcher *m, const char *start, const char *end);
 
 /* Counts `n` steps; raises when there were too many. */

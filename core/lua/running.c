@@ -18,8 +18,8 @@ static int l_shield(lua_State *L) {
     return 0;
 }
 
-/* core.stopped(): nil, or why the core has stopped the script: its kind, what is to be logged of it,
- * and the numbers. */
+/* core.stopped(): nil, or why the core has stopped the script: its kind, what is to be logged of
+ * it, and the numbers. */
 static int l_stopped(lua_State *L) {
     struct gw_flow *flow = gw_state_of(L)->current;
     const struct gw_account *account = flow ? &gw_flow_root(flow)->account : NULL;

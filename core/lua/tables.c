@@ -1,13 +1,13 @@
-/* table.insert, remove, move, concat and sort for scripts. On a plain table Lua's own are bounded by
- * what is in it; a metatable may claim any length and answer for any index, without a function of
- * Lua's being called, so there the loops are these, which let the hook in. */
+/* table.insert, remove, move, concat and sort for scripts. On a plain table Lua's own are bounded
+ * by what is in it; a metatable may claim any length and answer for any index, without a function
+ * of Lua's being called, so there the loops are these, which let the hook in. */
 #include "lua/bounded.h"
 #include "lua/budget.h"
 
 #include <lauxlib.h>
 
-#define PATIENCE 1024            /* steps between two looks */
-#define MAX_MOVE (4 << 20)       /* elements: more than a state has memory for */
+#define PATIENCE 1024      /* steps between two looks */
+#define MAX_MOVE (4 << 20) /* elements: more than a state has memory for */
 
 static lua_CFunction l_own(lua_State *L) {
     return lua_tocfunction(L, lua_upvalueindex(1));
@@ -38,7 +38,8 @@ static int l_insert(lua_State *L) {
     lua_Unsigned last = (lua_Unsigned)luaL_len(L, 1) + 1;
     if (lua_gettop(L) == 3) {
         lua_Integer at = luaL_checkinteger(L, 2);
-        luaL_argcheck(L, (lua_Unsigned)at - 1u < last, 2, "position out of bounds");
+        if ((lua_Unsigned)at - 1u >= last)
+            return l_own(L)(L); /* it complains */
         for (lua_Integer i = (lua_Integer)last; i > at; i--)
             l_copy(L, i - 1, i);
         last = (lua_Unsigned)at;
@@ -51,8 +52,8 @@ static int l_remove(lua_State *L) {
     if (is_plain(L))
         return l_own(L)(L);
     lua_Integer size = luaL_len(L, 1), at = luaL_optinteger(L, 2, size);
-    if (at != size)
-        luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size, 2, "position out of bounds");
+    if (at != size && (lua_Unsigned)at - 1u > (lua_Unsigned)size)
+        return l_own(L)(L); /* it complains */
     lua_geti(L, 1, at);
     for (; at < size; at++)
         l_copy(L, at + 1, at);
@@ -72,7 +73,8 @@ static void l_add_item(lua_State *L, luaL_Buffer *buffer, lua_Integer i) {
     l_step(L, i);
     lua_geti(L, 1, i);
     if (!lua_isstring(L, -1))
-        luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+        luaL_error(L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1),
+                   (LUAI_UACINT)i);
     luaL_addvalue(buffer);
 }
 
@@ -113,6 +115,8 @@ static int l_is_less_by(lua_State *L) {
 }
 
 static int l_sort(lua_State *L) {
+    if (!lua_istable(L, 1))
+        return l_own(L)(L); /* it complains */
     if (lua_isnoneornil(L, 2)) {
         lua_settop(L, 1);
         lua_pushcfunction(L, l_is_less);

@@ -80,6 +80,130 @@ static void keeps_the_bytes_when_it_resizes(void **state) {
     give_back(block, size);
 }
 
+/* --- what it counts --- */
+
+static void counts_what_is_held(void **state) {
+    (void)state;
+    char *small = make(10, 'a'), *large = make(5000, 'b');
+    assert_int_equal(heap.used, 5010);
+    small = gw_heap_alloc(&heap, small, 10, 12);
+    large = gw_heap_alloc(&heap, large, 5000, 2000);
+    assert_int_equal(heap.used, 2012);
+    give_back(small, 12);
+    give_back(large, 2000);
+    assert_int_equal(heap.used, 0);
+}
+
+static unsigned n_exhausted;
+
+static void on_exhausted(void *user, size_t size) {
+    (void)size;
+    assert_ptr_equal(user, &heap);
+    n_exhausted++;
+}
+
+static void limit_to(size_t limit) {
+    heap.limit = limit;
+    heap.on_exhausted = on_exhausted;
+    heap.user = &heap;
+    n_exhausted = 0;
+}
+
+static void gives_no_more_than_its_limit(void **state) {
+    (void)state;
+    limit_to(100);
+    char *block = make(60, 'x');
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 41));
+    assert_null(gw_heap_alloc(&heap, block, 60, 101));
+    check(block, 60, 'x'); /* and it is as it was */
+    char *rest = make(40, 'y');
+    assert_int_equal(heap.used, 100);
+    give_back(rest, 40);
+    give_back(block, 60);
+}
+
+static void a_smaller_limit_does_not_keep_from_shrinking(void **state) {
+    (void)state;
+    char *block = make(5000, 'x');
+    limit_to(100);
+    block = gw_heap_alloc(&heap, block, 5000, 4000);
+    assert_non_null(block);
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 1));
+    give_back(block, 4000);
+}
+
+/* Lua asks once, collects, and asks again. */
+static void is_exhausted_when_asked_twice(void **state) {
+    (void)state;
+    limit_to(100);
+    char *block = make(60, 'x');
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 50));
+    assert_int_equal(n_exhausted, 0);
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 50));
+    assert_int_equal(n_exhausted, 1);
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 50)); /* a new first time */
+    assert_int_equal(n_exhausted, 1);
+    give_back(block, 60);
+}
+
+static void what_was_given_in_between_ends_the_asking(void **state) {
+    (void)state;
+    limit_to(100);
+    char *block = make(60, 'x');
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 50));
+    give_back(block, 60);
+    block = make(50, 'y'); /* what the collection had freed was enough */
+    char *other = make(10, 'z');
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 50));
+    assert_int_equal(n_exhausted, 0);
+    give_back(block, 50);
+    give_back(other, 10);
+}
+
+static unsigned n_tight;
+
+static void on_tight(void *user) {
+    (void)user;
+    n_tight++;
+}
+
+static void says_when_the_slack_is_used(void **state) {
+    (void)state;
+    limit_to(100);
+    heap.slack = 50;
+    heap.on_tight = on_tight;
+    char *block = make(100, 'x');
+    assert_int_equal(n_tight, 0);
+    char *more = make(50, 'y');
+    assert_int_equal(n_tight, 1);
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 1));
+    assert_int_equal(n_tight, 1);
+    give_back(block, 100);
+    give_back(more, 50);
+}
+
+static void is_exhausted_at_once_by_more_than_there_is(void **state) {
+    (void)state;
+    limit_to(100);
+    assert_null(gw_heap_alloc(&heap, NULL, 0, 101));
+    assert_int_equal(n_exhausted, 1);
+}
+
+static void collects_before_it_gives_up(void **state) {
+    (void)state;
+    static const char script[] = "for i = 1, 100000 do local t = { i } end";
+    lua_State *L = lua_newstate(gw_heap_alloc, &heap);
+    luaL_openlibs(L);
+    lua_gc(L, LUA_GCSETPAUSE, 1000); /* it would not collect by itself */
+    limit_to(heap.used + 200000);
+    assert_int_equal(luaL_dostring(L, script), LUA_OK);
+    assert_int_equal(n_exhausted, 0);
+    assert_int_not_equal(luaL_dostring(L, "local t = {} while true do t[#t + 1] = {} end"), LUA_OK);
+    assert_int_equal(n_exhausted, 1);
+    lua_close(L);
+    assert_int_equal(heap.used, 0);
+}
+
 /* Lua itself is the best user: it checks its own heap when it ends. */
 static void serves_lua(void **state) {
     (void)state;
@@ -99,6 +223,14 @@ int main(void) {
         cmocka_unit_test_teardown(uses_a_small_block_again, tear_down),
         cmocka_unit_test_teardown(nothing_is_no_block, tear_down),
         cmocka_unit_test_teardown(keeps_the_bytes_when_it_resizes, tear_down),
+        cmocka_unit_test_teardown(counts_what_is_held, tear_down),
+        cmocka_unit_test_teardown(gives_no_more_than_its_limit, tear_down),
+        cmocka_unit_test_teardown(a_smaller_limit_does_not_keep_from_shrinking, tear_down),
+        cmocka_unit_test_teardown(is_exhausted_when_asked_twice, tear_down),
+        cmocka_unit_test_teardown(what_was_given_in_between_ends_the_asking, tear_down),
+        cmocka_unit_test_teardown(says_when_the_slack_is_used, tear_down),
+        cmocka_unit_test_teardown(is_exhausted_at_once_by_more_than_there_is, tear_down),
+        cmocka_unit_test_teardown(collects_before_it_gives_up, tear_down),
         cmocka_unit_test_teardown(serves_lua, tear_down),
     };
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL);

@@ -37,14 +37,35 @@ static void check(const char *subject, const char *pattern, const char *replacem
 static void answers_as_lua_does(void **state) {
     (void)state;
     static const char *const patterns[] = {
-        "", "a", "a*", "a-b", "a+b?", "^a", "a$", "^", "$", "^$", "()", "(a)", "(a*)b", "((a)(b))",
-        "(a*(.)%w(%s*))", "%a+", "%A", "%d%l%u%p%c%s%w%x%g", "[abc]", "[^abc]", "[a-c]+", "[]]",
-        "[^]]", "[%a_]", "[a-]", "[%]]", "%b()", "%bxx", "%f[%w]%w+", "%f[^%w]", "(.)%1", "(a)%1*",
-        "()a()", ".-", ".-$", "[%z]", "%z", "a\\b", "^(%s*)(.-)%s*$", "^*", "*", "$a", "a^b",
+        "",      "a",         "a*",
+        "a-b",   "a+b?",      "^a",
+        "a$",    "^",         "$",
+        "^$",    "()",        "(a)",
+        "(a*)b", "((a)(b))",  "(a*(.)%w(%s*))",
+        "%a+",   "%A",        "%d%l%u%p%c%s%w%x%g",
+        "[abc]", "[^abc]",    "[a-c]+",
+        "[]]",   "[^]]",      "[%a_]",
+        "[a-]",  "[%]]",      "%b()",
+        "%bxx",  "%f[%w]%w+", "%f[^%w]",
+        "(.)%1", "(a)%1*",    "()a()",
+        ".-",    ".-$",       "[%z]",
+        "%z",    "a\\b",      "^(%s*)(.-)%s*$",
+        "^*",    "*",         "$a",
+        "a^b",
     };
     static const char *const subjects[] = {
-        "", "a", "aab", "hello world", "THE (quick) fox (jumps (over))", "  trim me  ", "a.b.c",
-        "xaax", "0123 abc_DEF", "^a$", "aaaaaaaaaaaaaaaab", "\x80\xff\n\t",
+        "",
+        "a",
+        "aab",
+        "hello world",
+        "THE (quick) fox (jumps (over))",
+        "  trim me  ",
+        "a.b.c",
+        "xaax",
+        "0123 abc_DEF",
+        "^a$",
+        "aaaaaaaaaaaaaaaab",
+        "\x80\xff\n\t",
     };
     static const char *const replacements[] = {"", "x", "<%0>", "%1%1", "%%", "%2"};
     for (size_t s = 0; s < sizeof subjects / sizeof *subjects; s++)
@@ -57,8 +78,29 @@ static void answers_as_lua_does(void **state) {
 static void fails_as_lua_does(void **state) {
     (void)state;
     static const char *const bad[] = {
-        "%", "[", "[a", "[^", "[%", "[]", "[a-", "(", ")", "(()", "%1", "(%1)", "%b", "%ba", "%f",
-        "%fa", "(a", "a)", "%9", "(a)(%2)", "%f[", "%b()%", "(((((((((((((((((((((((((((((((((a",
+        "%",
+        "[",
+        "[a",
+        "[^",
+        "[%",
+        "[]",
+        "[a-",
+        "(",
+        ")",
+        "(()",
+        "%1",
+        "(%1)",
+        "%b",
+        "%ba",
+        "%f",
+        "%fa",
+        "(a",
+        "a)",
+        "%9",
+        "(a)(%2)",
+        "%f[",
+        "%b()%",
+        "(((((((((((((((((((((((((((((((((a",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         check("a", bad[i], "x", 1);

@@ -36,6 +36,11 @@ static void defaults_hold(void **state) {
     assert_int_equal(settings.service_timeout_ms, 30000);
     assert_int_equal(settings.breaker_threshold, 5);
     assert_int_equal(settings.max_body, 1048576);
+    assert_int_equal(settings.script_run_ms, 100);
+    assert_int_equal(settings.script_request_ms, 1000);
+    assert_int_equal(settings.script_load_ms, 500);
+    assert_int_equal(settings.max_script_request, 16 << 20);
+    assert_int_equal(settings.max_script_state, 64 << 20);
     assert_true(settings.workers >= 1);
     assert_false(settings.development);
 }
@@ -79,6 +84,8 @@ static void a_bad_value_is_named(void **state) {
         {"--drain-seconds", "nan"},
         {"--drain-seconds", "-1"},
         {"--max-header-fields", "0"},
+        {"--script-run-seconds", "0"},
+        {"--max-script-request-bytes", "1000"},
         {"--inventory-service-url", "inventory:8001"},
         {"--inventory-service-url", "http://"},
         {"--pricing-service-url", "ftp://x"},

@@ -13,6 +13,7 @@ local failure <const> = require "gateway.failure"
 local json <const> = require "gateway.json"
 local flow <const> = require "gateway.flow"
 local log <const> = require "gateway.log"
+local text <const> = require "gateway.text"
 
 local getmetatable <const> = debug.getmetatable -- past what scripts are shown
 
@@ -112,8 +113,9 @@ local function undo_one(self, undo)
   })
 end
 
--- One that cannot even be tried does not stop the others. Returns the first error. Each is shielded,
--- because the request may be over already: its client gone, its deadline passed, its budget spent.
+-- One that cannot even be tried does not stop the others. Returns the first error. Each is
+-- shielded, because the request may be over: its client gone, its deadline passed, its budget
+-- spent.
 local function undo_all(self)
   local first
   for i = #self.undos, 1, -1 do
@@ -122,7 +124,7 @@ local function undo_all(self)
     core.shield(false)
     if not ok then
       first = first or raised
-      log.write("error", "an undo failed", { saga = self.kind, error = tostring(raised) })
+      log.write("error", "an undo failed", { saga = self.kind, error = text.of(raised) })
     end
   end
   return first
@@ -135,7 +137,7 @@ local function roll_back(self, reason)
     saga = self.kind,
     saga_id = self.id,
     steps = #self.undos,
-    reason = reason and tostring(reason),
+    reason = reason and text.of(reason),
   })
   local raised <const> = undo_all(self)
   if raised then error(raised, 0) end

@@ -13,4 +13,10 @@ function text.cut(value, max_bytes)
   return value:sub(1, utf8.offset(value, 0, max_bytes + 1) - 1) .. "…"
 end
 
+-- What tostring() makes of it, unless that is a function of a script's which fails.
+function text.of(value)
+  local ok <const>, said <const> = pcall(tostring, value)
+  return ok and said or ("(a %s that cannot be told)"):format(type(value))
+end
+
 return text
