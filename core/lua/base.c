@@ -7,13 +7,10 @@
 /* --- xpcall --- */
 
 /* While the hook that stops a script raises, no hook runs: a message handler of the script's,
- * called there, could not be stopped. The prelude's may: it ends by itself. */
+ * called there, could not be stopped. */
 static int l_handle(lua_State *L) {
-    lua_Debug handler;
     lua_settop(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_getinfo(L, ">S", &handler);
-    if (gw_budget_is_stopped(L) && !gw_is_prelude(handler.source))
+    if (gw_budget_is_stopped(L))
         return 1; /* the error as it is */
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
@@ -29,13 +26,23 @@ static int k_xpcall(lua_State *L, int status, lua_KContext n_extra) {
     return 2;
 }
 
-/* xpcall(fn, handler, ...): the stack becomes handler, true, fn, arguments. */
-static int l_xpcall(lua_State *L) {
-    int n = lua_gettop(L);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
+/* The prelude's handler ends by itself. */
+static void l_guard_handler(lua_State *L) {
+    lua_Debug handler;
+    lua_pushvalue(L, 2);
+    lua_getinfo(L, ">S", &handler);
+    if (gw_is_prelude(handler.source))
+        return;
     lua_pushvalue(L, 2);
     lua_pushcclosure(L, l_handle, 1);
     lua_replace(L, 2);
+}
+
+/* xpcall(fn, handler, ...): the stack becomes fn, handler, true, fn, arguments. */
+static int l_xpcall(lua_State *L) {
+    int n = lua_gettop(L);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    l_guard_handler(L);
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2);

@@ -9,8 +9,8 @@ local rough <const> = require "support.rough_backend"
 local BUDGET <const>, MEMORY <const> = "script_budget", "script_memory"
 
 -- name, what becomes of it, the handler's body. A kind: answered 500, and that kind is logged,
--- once. "error": 500 with an ordinary error, before anything is spent. "any": 500, by either. A number:
--- that status. "fine": 200, with time enough.
+-- once. "error": 500 with an ordinary error, before anything is spent. "any": 500, by either. A
+-- number: that status. "fine": 200, with time enough.
 local HOSTILE <const> = {
   -- --- the processor ---
   { "an endless loop", BUDGET, "while true do end" },

@@ -101,7 +101,7 @@ describe("types.lua", function()
 
   -- What the code makes, against the class's methods.
   local function methods_of(value)
-    local index <const> = getmetatable(value).__index
+    local index <const> = debug.getmetatable(value).__index
     return type(index) == "table" and index or {}
   end
 
