@@ -32,10 +32,12 @@ static int l_stopped(lua_State *L) {
     lua_setfield(L, -2, "kind");
     lua_pushlstring(L, line->data, line->len);
     lua_setfield(L, -2, "message");
-    lua_pushinteger(L, account->stopped_at);
-    lua_setfield(L, -2, "used");
-    lua_pushinteger(L, account->budget);
-    lua_setfield(L, -2, "budget");
+    if (account->budget) {
+        lua_pushinteger(L, account->stopped_at);
+        lua_setfield(L, -2, "used");
+        lua_pushinteger(L, account->budget);
+        lua_setfield(L, -2, "budget");
+    }
     gw_buf_fini(line);
     return 1;
 }
