@@ -97,7 +97,8 @@ void l_push_request(lua_State *L, struct gw_flow *flow);
  * is joined by ", " (RFC 9110, 5.3). */
 void l_push_fields(lua_State *L, struct gw_str lines);
 
-/* An error that the prelude did not answer for: `status` is lua_resume()'s, its value on the top. */
+/* An error that the prelude did not answer for: `status` is lua_resume()'s, its value on the top.
+ */
 void gw_flow_log_escaped(struct gw_flow *flow, int status);
 
 /* flow.c's part in the making and the end of a state. */
