@@ -258,6 +258,19 @@ static void spare_garbage(struct gw_run *run) {
         on_exhausted(state, 0);
 }
 
+void gw_budget_tidy(struct gw_state *state) {
+    lua_gc(state->L, LUA_GCCOLLECT);
+    gw_heap_trim(&state->heap);
+    state->trim_at = 2 * state->heap.chunked;
+}
+
+/* Blocks of many sizes, one size after the other, can keep chunks that none of them needs. */
+static void trim_if_large(struct gw_state *state) {
+    size_t least = (size_t)state->host.settings->max_script_state;
+    if (state->heap.chunked > least && state->heap.chunked > state->trim_at)
+        gw_budget_tidy(state);
+}
+
 void gw_budget_init_heap(struct gw_state *state) {
     state->heap.limit = (size_t)state->host.settings->max_script_state;
     state->heap.slack = SLACK;
@@ -294,6 +307,7 @@ void gw_budget_end(struct gw_state *state, lua_State *co) {
     run->account->used_us += run->used_us;
     set_hook(co, false);
     run->L = NULL;
+    trim_if_large(state);
 }
 
 void gw_budget_undo(struct gw_state *state, int64_t *undo_left_us) {

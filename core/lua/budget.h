@@ -103,6 +103,9 @@ bool gw_is_in_script(lua_State *L);
 const char *gw_account_kind_of_stop(const struct gw_account *account);
 void gw_account_describe(const struct gw_account *account, struct gw_buf *line);
 
+/* Something large has gone: collects, and gives back what is not needed. */
+void gw_budget_tidy(struct gw_state *state);
+
 /* The memory that a state's heap may have while it loads, and what it has then. */
 void gw_budget_init_heap(struct gw_state *state);
 

@@ -261,7 +261,7 @@ static void clean_up(struct gw_flow *flow) {
     const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
     free_coroutine(flow);
     if (stop && strcmp(stop, "script_memory") == 0)
-        lua_gc(flow->state->L, LUA_GCCOLLECT);
+        gw_budget_tidy(flow->state);
 }
 
 static void end(struct gw_flow *flow, int status) {

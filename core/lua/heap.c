@@ -2,10 +2,12 @@
 
 #include <sanitizer/asan_interface.h> /* without ASan, empty macros */
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE ((size_t)32 * 1024)
+#define CHUNK_ALIGN ((size_t)32 * 1024) /* so that a block's chunk is found by its address */
+#define CHUNK_SIZE  (CHUNK_ALIGN - 32)  /* leaves malloc() room, so that chunks lie close */
 
 /* One that was given back. Poisoned, so that ASan sees what uses it still. */
 struct gw_heap_block {
@@ -14,6 +16,7 @@ struct gw_heap_block {
 
 struct gw_heap_chunk {
     struct gw_heap_chunk *next;
+    unsigned n_cut, n_kept; /* grains: ever given away; and, while it is trimmed, given back */
     char blocks[] __attribute__((aligned(GW_HEAP_GRAIN)));
 };
 
@@ -23,10 +26,13 @@ static size_t grains(size_t size) {
 
 /* What is left of the chunk before it, less than GW_HEAP_SMALL bytes, is lost. */
 static bool add_chunk(struct gw_heap *heap) {
-    struct gw_heap_chunk *chunk = malloc(CHUNK_SIZE);
-    if (!chunk)
+    void *memory;
+    if (posix_memalign(&memory, CHUNK_ALIGN, CHUNK_SIZE) != 0)
         return false;
+    struct gw_heap_chunk *chunk = memory;
     chunk->next = heap->chunks;
+    chunk->n_cut = chunk->n_kept = 0;
+    heap->chunked += CHUNK_SIZE;
     heap->chunks = chunk;
     heap->at = chunk->blocks;
     heap->end = (char *)chunk + CHUNK_SIZE;
@@ -39,6 +45,7 @@ static void *cut(struct gw_heap *heap, size_t size) {
         return NULL;
     void *block = heap->at;
     heap->at += size;
+    heap->chunks->n_cut += (unsigned)grains(size);
     return block;
 }
 
@@ -143,6 +150,62 @@ void *gw_heap_alloc(void *user, void *block, size_t old_size, size_t size) {
     if (given)
         heap->used += size - old_size;
     return given;
+}
+
+/* --- trimming --- */
+
+static struct gw_heap_chunk *chunk_of(struct gw_heap_block *block) {
+    return (struct gw_heap_chunk *)((uintptr_t)block & ~(uintptr_t)(CHUNK_ALIGN - 1));
+}
+
+/* Its first chunk is the one that is being cut. */
+static bool is_spare(const struct gw_heap *heap, const struct gw_heap_chunk *chunk) {
+    return chunk != heap->chunks && chunk->n_kept == chunk->n_cut;
+}
+
+static struct gw_heap_block *next_of(struct gw_heap_block *block) {
+    ASAN_UNPOISON_MEMORY_REGION(block, sizeof *block);
+    struct gw_heap_block *next = block->next;
+    ASAN_POISON_MEMORY_REGION(block, sizeof *block);
+    return next;
+}
+
+static void count_kept(struct gw_heap *heap) {
+    for (unsigned n = 1; n <= GW_HEAP_SMALL / GW_HEAP_GRAIN; n++)
+        for (struct gw_heap_block *at = heap->kept[n]; at; at = next_of(at))
+            chunk_of(at)->n_kept += n;
+}
+
+/* Takes the blocks of spare chunks from their lists. */
+static void forget_blocks(struct gw_heap *heap) {
+    for (unsigned n = 1; n <= GW_HEAP_SMALL / GW_HEAP_GRAIN; n++) {
+        struct gw_heap_block *at = heap->kept[n], *next;
+        heap->kept[n] = NULL;
+        for (; at; at = next) {
+            next = next_of(at);
+            if (!is_spare(heap, chunk_of(at)))
+                give_back(heap, at, (size_t)n * GW_HEAP_GRAIN);
+        }
+    }
+}
+
+static void free_spare_chunks(struct gw_heap *heap) {
+    for (struct gw_heap_chunk **at = &heap->chunks, *chunk; (chunk = *at);) {
+        if (is_spare(heap, chunk)) {
+            *at = chunk->next;
+            free(chunk);
+            heap->chunked -= CHUNK_SIZE;
+        } else {
+            chunk->n_kept = 0;
+            at = &chunk->next;
+        }
+    }
+}
+
+void gw_heap_trim(struct gw_heap *heap) {
+    count_kept(heap);
+    forget_blocks(heap);
+    free_spare_chunks(heap);
 }
 
 void gw_heap_fini(struct gw_heap *heap) {

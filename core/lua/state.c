@@ -141,7 +141,7 @@ static bool load(struct gw_state *state, struct gw_buf *error) {
     if (!ok)
         explain(L, &account, error);
     lua_settop(L, 0);
-    lua_gc(L, LUA_GCCOLLECT);
+    gw_budget_tidy(state);
     state->heap_loaded = state->heap.used;
     return ok;
 }

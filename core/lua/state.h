@@ -43,6 +43,7 @@ struct gw_state {
     lua_State *L;
     struct gw_heap heap; /* L's, where the host has no allocator of its own */
     size_t heap_loaded;  /* bytes of it in use when loading was done */
+    size_t trim_at;      /* bytes of its chunks */
     struct gw_run run;   /* what is in Lua right now: see budget.h */
     struct gw_host host;
     const struct gw_sources *sources;

@@ -80,6 +80,47 @@ static void keeps_the_bytes_when_it_resizes(void **state) {
     give_back(block, size);
 }
 
+/* --- trimming --- */
+
+enum { MANY = 4000 };
+
+static void gives_back_what_is_not_in_use(void **state) {
+    (void)state;
+    static char *blocks[MANY];
+    for (int i = 0; i < MANY; i++)
+        blocks[i] = make(100, (char)i);
+    size_t most = heap.chunked;
+    for (int i = 1; i < MANY - 1; i++) /* the first and the last stay */
+        give_back(blocks[i], 100);
+    gw_heap_trim(&heap);
+    assert_true(heap.chunked < most / 4);
+    check(blocks[0], 100, 0);
+    check(blocks[MANY - 1], 100, (char)(MANY - 1));
+    for (int i = 1; i < MANY - 1; i++) { /* and what is kept serves again */
+        blocks[i] = make(40, (char)i);
+        check(blocks[i], 40, (char)i);
+    }
+    gw_heap_trim(&heap);
+    for (int i = 1; i < MANY - 1; i++)
+        check(blocks[i], 40, (char)i);
+}
+
+static void one_size_after_the_other_needs_no_more(void **state) {
+    (void)state;
+    static char *blocks[MANY];
+    size_t most = 0;
+    for (size_t size = GW_HEAP_GRAIN; size <= GW_HEAP_SMALL; size += GW_HEAP_GRAIN) {
+        int n = (int)((size_t)MANY * GW_HEAP_GRAIN / size);
+        for (int i = 0; i < n; i++)
+            blocks[i] = make(size, 'x');
+        most = most ? most : heap.chunked;
+        for (int i = 0; i < n; i++)
+            give_back(blocks[i], size);
+        gw_heap_trim(&heap);
+        assert_true(heap.chunked <= 2 * most);
+    }
+}
+
 /* --- what it counts --- */
 
 static void counts_what_is_held(void **state) {
@@ -223,6 +264,8 @@ int main(void) {
         cmocka_unit_test_teardown(uses_a_small_block_again, tear_down),
         cmocka_unit_test_teardown(nothing_is_no_block, tear_down),
         cmocka_unit_test_teardown(keeps_the_bytes_when_it_resizes, tear_down),
+        cmocka_unit_test_teardown(gives_back_what_is_not_in_use, tear_down),
+        cmocka_unit_test_teardown(one_size_after_the_other_needs_no_more, tear_down),
         cmocka_unit_test_teardown(counts_what_is_held, tear_down),
         cmocka_unit_test_teardown(gives_no_more_than_its_limit, tear_down),
         cmocka_unit_test_teardown(a_smaller_limit_does_not_keep_from_shrinking, tear_down),
