@@ -71,10 +71,19 @@ static bool make_timer(void) {
     return true;
 }
 
+/* Whoever made the thread may have blocked all signals. */
+static void unblock(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 void gw_ticker_start(gw_tick_fn on_tick) {
     if (ticker.started)
         return;
     pthread_once(&once, install);
+    unblock();
     ticker.started = true;
     ticker.on_tick = on_tick;
     ticker.last_us = thread_cpu_us();

@@ -28,6 +28,7 @@ static void start_child(struct gw_children *group) {
     child->index = ++group->started;
     child->cancelled = parent->cancelled;
     child->shield = parent->shield;
+    child->undo_left_us = parent->undo_left_us;
     group->running++;
     gw_flow_wake(child);
 }
