@@ -113,10 +113,13 @@ void gw_budget_init_heap(struct gw_state *state);
 static inline void l_let_hook_in(lua_State *L) {
     lua_Debug at;
     lua_Hook hook = lua_gethook(L);
+    int top = lua_gettop(L);
     if (!hook || !(lua_gethookmask(L) & LUA_MASKCOUNT) || !lua_getstack(L, 0, &at))
         return;
     at.event = LUA_HOOKCOUNT;
-    hook(L, &at);
+    if (lua_checkstack(L, LUA_MINSTACK))
+        hook(L, &at);
+    lua_settop(L, top); /* as Lua does after a hook */
 }
 
 #endif

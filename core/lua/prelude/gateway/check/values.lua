@@ -10,10 +10,12 @@ function Values.new(loading)
   return setmetatable({ loading = loading }, Values)
 end
 
--- The view that the sandbox makes of a library: the library, or nil.
+-- The view that the sandbox makes of a library: the library, or nil. What the gateway makes is
+-- protected, too, but has a name.
 local function library_of(value)
   local meta <const> = debug.getmetatable(value)
   if type(value) ~= "table" or not meta or meta.__metatable ~= false then return nil end
+  if meta.__name then return nil end
   return type(meta.__index) == "table" and meta.__index or nil
 end
 
