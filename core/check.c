@@ -3,6 +3,7 @@
 #include "lua/generation.h"
 #include "lua/tool.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,11 +19,12 @@ static bool is_ready(void *user, const char **reason) {
     return true;
 }
 
-static struct loaded load(const struct gw_settings *settings, struct gw_buf *error) {
+static struct loaded load(const struct gw_settings *settings, bool *stopped, struct gw_buf *error) {
     struct loaded loaded = {.host = {.backends = gw_backends_new(),
                                      .jobs = gw_jobs_new(1, 1, 1),
                                      .settings = settings,
-                                     .ready = is_ready}};
+                                     .ready = is_ready,
+                                     .load_stopped = stopped}};
     loaded.generation = gw_generation_load(settings->scripts_dir, 1, &loaded.host, 1, error);
     return loaded;
 }
@@ -34,7 +36,7 @@ static void unload(struct loaded *loaded) {
 }
 
 static bool can_be_loaded(const struct gw_settings *settings, struct gw_buf *error) {
-    struct loaded loaded = load(settings, error);
+    struct loaded loaded = load(settings, NULL, error);
     bool ok = loaded.generation != NULL;
     unload(&loaded);
     return ok;
@@ -48,11 +50,52 @@ static int complain(struct gw_buf *error, int code) {
 
 /* --- check --- */
 
+/* Scripts that the server would not finish loading: to look at them more closely would not end
+ * either. True: that is in `error`. */
+static bool is_endless(const struct gw_settings *settings, struct gw_buf *error) {
+    bool stopped = false;
+    struct loaded loaded = load(settings, &stopped, error);
+    unload(&loaded);
+    return stopped;
+}
+
+/* "file:line: message" as check tells it. */
+static void print_finding(struct gw_str error, bool json) {
+    struct gw_str file, line, message = error, rest;
+    uint64_t n = 1;
+    bool placed = gw_str_split(error, ':', &file, &rest) && gw_str_split(rest, ':', &line, &rest) &&
+                  gw_str_to_u64(line, INT32_MAX, &n);
+    if (placed)
+        message = gw_str_trim(rest);
+    else
+        file = GW_STR("init.lua");
+    if (!json) {
+        fprintf(stderr, "%.*s:%" PRIu64 ":1: %.*s\n", GW_STR_ARG(file), n, GW_STR_ARG(message));
+        return;
+    }
+    struct gw_buf out = {0};
+    gw_buf_append_str(&out, GW_STR("[{\"file\":"));
+    gw_buf_append_json(&out, file);
+    gw_buf_printf(&out, ",\"line\":%" PRIu64 ",\"column\":1,\"severity\":\"error\",", n);
+    gw_buf_append_str(&out, GW_STR("\"rule\":\"load\",\"message\":"));
+    gw_buf_append_json(&out, message);
+    printf("%.*s}]\n", GW_STR_ARG(gw_buf_str(&out)));
+    gw_buf_fini(&out);
+}
+
 int gw_check_run(const struct gw_settings *settings, bool json, bool run) {
     struct gw_buf error = {0}, words = {0};
     struct gw_sources *sources = gw_sources_read(settings->scripts_dir, &error);
     if (!sources)
         return complain(&error, 2);
+    bool endless = is_endless(settings, &error);
+    if (endless)
+        print_finding(gw_buf_str(&error), json);
+    gw_buf_fini(&error);
+    if (endless) {
+        gw_sources_free(sources);
+        return 1;
+    }
     gw_buf_printf(&words, "%s%s", json ? "--json\n" : "", run ? "--run\n" : "");
     gw_buf_append_char(&words, '\0');
     struct gw_tool tool = {
@@ -116,7 +159,7 @@ int gw_check_routes(const struct gw_settings *settings, bool json) {
     if (!sources)
         return complain(&error, 2);
     gw_sources_free(sources);
-    struct loaded loaded = load(settings, &error);
+    struct loaded loaded = load(settings, NULL, &error);
     int code = loaded.generation ? 0 : complain(&error, 1);
     if (loaded.generation && json)
         print_json(loaded.generation->states[0]);

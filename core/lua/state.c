@@ -140,6 +140,8 @@ static bool load(struct gw_state *state, struct gw_buf *error) {
     gw_budget_end(state, L);
     if (!ok)
         explain(L, &account, error);
+    if (state->host.load_stopped && account.stop != GW_STOP_NONE)
+        *state->host.load_stopped = true;
     lua_settop(L, 0);
     gw_budget_tidy(state);
     state->heap_loaded = state->heap.used;

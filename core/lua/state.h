@@ -28,7 +28,8 @@ struct gw_host {
     const struct gw_settings *settings;
     bool (*ready)(void *user, const char **reason); /* for GET /ready */
     void *user;
-    lua_Alloc alloc; /* NULL: see heap.h. Tests make it fail */
+    bool *load_stopped; /* NULL, or set where loading went beyond its budget of time or memory */
+    lua_Alloc alloc;    /* NULL: see heap.h. Tests make it fail */
     void *alloc_user;
 };
 

@@ -503,19 +503,19 @@ describe("scripts that do not end loading", function()
   end
 
   for name, case in pairs {
-    ["an endless loop"] = { "local x = 1\nwhile true do end", "^init.lua:2: loading has used" },
+    ["an endless loop"] = { "local x = 1\nwhile true do end", "^init.lua:2:1: loading has used" },
     ["a loop that catches"] = {
       "while true do\npcall(function() while true do end end)\nend",
-      "^init.lua:2: loading has used" },
+      "^init.lua:2:1: loading has used" },
     ["memory without end"] = {
-      "local t = {}\nfor i = 1, math.huge do t[i] = { i } end", "^init.lua:2: the scripts" },
+      "local t = {}\nfor i = 1, math.huge do t[i] = { i } end", "^init.lua:2:1: the scripts" },
     ["a long text"] = {
-      "local s = 'x'\nwhile true do\n  s = s .. s\nend", "^init.lua:3: the scripts" },
+      "local s = 'x'\nwhile true do\n  s = s .. s\nend", "^init.lua:3:1: the scripts" },
     ["an error that loops"] = {
       "error(setmetatable({}, { __tostring = function() while true do end end }))",
-      "^init.lua:1: loading has used" },
+      "^init.lua:1:1: loading has used" },
     ["endless recursion"] = {
-      "local function f() return 1 + f() end\nf()", "^init.lua:1: stack overflow" },
+      "local function f() return 1 + f() end\nf()", "^init.lua:1:1: stack overflow" },
   } do
     it("are refused with their line: " .. name, function()
       local code <const>, errors <const> = check { ["init.lua"] = case[1] }
