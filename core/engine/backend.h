@@ -68,12 +68,28 @@ struct gw_backend;
 struct gw_backends *gw_backends_new(void);
 void gw_backends_free(struct gw_backends *backends);
 
-/* Thread-safe. NULL with the reason in *error (static text) for a bad url or option. */
+/* Thread-safe. NULL with the reason in *error (static text) for a bad url or option. In two steps,
+ * for scripts that may yet fail to load: to declare a backend finds it, or makes it with these
+ * options, and changes nothing of one that is there; to configure it gives it the options, for calls
+ * from then on. */
+struct gw_backend *gw_backends_declare(struct gw_backends *backends, const char *name,
+                                       const struct gw_backend_options *options,
+                                       const char **error);
+void gw_backends_configure(struct gw_backends *backends, struct gw_backend *backend,
+                           const struct gw_backend_options *options);
+
+/* Both steps. */
 struct gw_backend *gw_backends_define(struct gw_backends *backends, const char *name,
                                       const struct gw_backend_options *options, const char **error);
+
+/* A copy that owns its texts. */
+void gw_backend_options_copy(struct gw_backend_options *to,
+                             const struct gw_backend_options *options);
+void gw_backend_options_fini(struct gw_backend_options *copy);
 const char *gw_backend_name(const struct gw_backend *backend);
 
-/* A breaker of its own by name, for gateway.breaker(); thread-safe, lives as long as the list. */
+/* A breaker of its own by name, for gateway.breaker(); thread-safe, lives as long as the list. The
+ * options are those of a new one: one that is there keeps its own until gw_breaker_configure(). */
 struct gw_breaker *gw_backends_breaker(struct gw_backends *backends, const char *name,
                                        const struct gw_breaker_options *options);
 

@@ -134,19 +134,51 @@ static void configure(struct gw_backend *backend, const struct gw_backend_option
     atomic_store(&backend->target, gw_target_for(backend, options, &breaker));
 }
 
-struct gw_backend *gw_backends_define(struct gw_backends *backends, const char *name,
-                                      const struct gw_backend_options *options,
-                                      const char **error) {
+struct gw_backend *gw_backends_declare(struct gw_backends *backends, const char *name,
+                                       const struct gw_backend_options *options,
+                                       const char **error) {
     *error = gw_target_fault(options);
     if (*error)
         return NULL;
     pthread_mutex_lock(&backends->mutex);
     struct gw_backend *backend = backend_named(backends, name);
-    if (!backend)
+    if (!backend) {
         backend = add_backend(backends, name, options);
-    configure(backend, options);
+        configure(backend, options);
+    }
     pthread_mutex_unlock(&backends->mutex);
     return backend;
+}
+
+void gw_backends_configure(struct gw_backends *backends, struct gw_backend *backend,
+                           const struct gw_backend_options *options) {
+    pthread_mutex_lock(&backends->mutex);
+    configure(backend, options);
+    pthread_mutex_unlock(&backends->mutex);
+}
+
+struct gw_backend *gw_backends_define(struct gw_backends *backends, const char *name,
+                                      const struct gw_backend_options *options,
+                                      const char **error) {
+    struct gw_backend *backend = gw_backends_declare(backends, name, options, error);
+    if (backend)
+        gw_backends_configure(backends, backend, options);
+    return backend;
+}
+
+void gw_backend_options_copy(struct gw_backend_options *to,
+                             const struct gw_backend_options *options) {
+    *to = *options;
+    for (unsigned i = 0; i < options->n_urls; i++)
+        to->urls[i] = gw_strdup(options->urls[i]);
+    if (options->health.path)
+        to->health.path = gw_strdup(options->health.path);
+}
+
+void gw_backend_options_fini(struct gw_backend_options *options) {
+    for (unsigned i = 0; i < options->n_urls; i++)
+        free((char *)options->urls[i]);
+    free((char *)options->health.path);
 }
 
 const char *gw_backend_name(const struct gw_backend *backend) {
@@ -197,9 +229,7 @@ struct gw_breaker *gw_backends_breaker(struct gw_backends *backends, const char 
                                        const struct gw_breaker_options *options) {
     pthread_mutex_lock(&backends->mutex);
     struct named_breaker *named = breaker_named(backends, name);
-    if (named)
-        gw_breaker_configure(named->breaker, *options);
-    else
+    if (!named)
         named = add_breaker(backends, name, options);
     pthread_mutex_unlock(&backends->mutex);
     return named->breaker;

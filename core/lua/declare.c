@@ -1,6 +1,7 @@
 /* gateway.core, the part that exists only while the scripts load: routes, backends, breakers, jobs.
  */
 #include "lua/core.h"
+#include "lua/declared.h"
 #include "lua/options.h"
 
 #include "base/alloc.h"
@@ -66,6 +67,13 @@ static int l_route(lua_State *L) {
     return 2; /* with its place */
 }
 
+/* nil and the reason: the prelude raises it where the script stands. */
+static int l_refuse(lua_State *L, const char *reason) {
+    lua_pushnil(L);
+    lua_pushstring(L, reason);
+    return 2;
+}
+
 static int l_backend(lua_State *L) {
     struct gw_state *state = gw_state_of(L);
     struct gw_backend_options options;
@@ -73,15 +81,14 @@ static int l_backend(lua_State *L) {
     check_loading(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     l_read_backend_options(L, 2, &options);
-    struct gw_backend *backend = gw_backends_define(state->host.backends, name, &options, &error);
-    if (!backend) {
-        lua_pushnil(L);
-        lua_pushstring(L, error);
-        return 2;
-    }
-    size_t n = state->n_backends + 1;
-    state->backends = gw_realloc(state->backends, n * sizeof(struct gw_backend *));
-    state->backends[state->n_backends++] = backend;
+    l_push_where(L);
+    struct gw_backend *backend = gw_backends_declare(state->host.backends, name, &options, &error);
+    if (!backend)
+        return l_refuse(L, error);
+    const char *first = gw_state_declares_backend(state, backend);
+    if (first)
+        return l_refuse(L, lua_pushfstring(L, "it is declared already, at %s", first));
+    gw_state_add_backend(state, backend, &options, lua_tostring(L, -1));
     lua_pushinteger(L, state->n_backends);
     return 1;
 }
@@ -92,10 +99,12 @@ static int l_breaker(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     struct gw_breaker_options options = l_read_breaker_options(L, 2);
-    size_t n = state->n_breakers + 1;
-    state->breakers = gw_realloc(state->breakers, n * sizeof(struct gw_breaker *));
-    state->breakers[state->n_breakers++] =
-        gw_backends_breaker(state->host.backends, name, &options);
+    struct gw_breaker *breaker = gw_backends_breaker(state->host.backends, name, &options);
+    const char *first = gw_state_declares_breaker(state, breaker);
+    if (first)
+        return l_refuse(L, lua_pushfstring(L, "it is declared already, at %s", first));
+    l_push_where(L);
+    gw_state_add_breaker(state, breaker, &options, lua_tostring(L, -1));
     lua_pushinteger(L, state->n_breakers);
     return 1;
 }

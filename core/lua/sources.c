@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 
 #define MAX_DEPTH 16 /* of folders: a link that leads upward must not lead round for ever */
+#define MAX_READS 10
 
 struct reading {
     const char *folder;
     struct gw_sources *sources;
+    size_t bytes; /* so far */
     struct gw_buf *error;
 };
 
@@ -26,18 +28,19 @@ static bool read_text(struct reading *reading, const char *path, const char *ful
     FILE *file = fopen(full, "rb");
     if (!file)
         return complain(reading, path);
-    struct gw_sources *s = reading->sources;
-    s->items = gw_realloc(s->items, (s->n + 1) * sizeof *s->items);
-    struct gw_source *source = &s->items[s->n++];
-    *source = (struct gw_source){.path = gw_strdup(path)};
+    struct gw_source *source = gw_sources_add(reading->sources, gw_str_from(path));
     size_t n;
     do {
         n = fread(gw_buf_reserve(&source->text, 4096), 1, 4096, file);
         source->text.len += n;
-    } while (n > 0);
+        reading->bytes += n;
+    } while (n > 0 && reading->bytes <= GW_SOURCES_MAX_BYTES);
     bool ok = !ferror(file) || complain(reading, path);
     fclose(file);
-    return ok;
+    if (reading->bytes <= GW_SOURCES_MAX_BYTES)
+        return ok;
+    errno = EFBIG;
+    return complain(reading, path);
 }
 
 static bool ends_with_lua(const char *name) {
@@ -59,7 +62,7 @@ static bool read_entry(struct reading *reading, const char *folder, const char *
         ok = !ends_with_lua(name) || complain(reading, path.data);
     else if (S_ISDIR(status.st_mode))
         ok = read_folder(reading, path.data, depth + 1);
-    else if (ends_with_lua(name))
+    else if (ends_with_lua(name) && S_ISREG(status.st_mode)) /* a pipe would keep us waiting */
         ok = read_text(reading, path.data, full.data);
     gw_buf_fini(&path);
     gw_buf_fini(&full);
@@ -88,20 +91,66 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const struct gw_source *)a)->path, ((const struct gw_source *)b)->path);
 }
 
-struct gw_sources *gw_sources_read(const char *folder, struct gw_buf *error) {
-    struct gw_sources *sources = gw_calloc(1, sizeof *sources);
-    struct reading reading = {folder, sources, error};
+/* --- the set --- */
+
+struct gw_sources *gw_sources_new(void) {
+    return gw_calloc(1, sizeof(struct gw_sources));
+}
+
+struct gw_source *gw_sources_add(struct gw_sources *sources, struct gw_str path) {
+    sources->items = gw_realloc(sources->items, (sources->n + 1) * sizeof *sources->items);
+    struct gw_source *source = &sources->items[sources->n++];
+    *source = (struct gw_source){.path = gw_strndup(path.data, path.len)};
+    return source;
+}
+
+/* Each text is preceded by its path and its length, so that no two sets look alike. */
+void gw_sources_seal(struct gw_sources *sources) {
+    struct gw_sha256 sum;
+    gw_sha256_init(&sum);
+    if (sources->n)
+        qsort(sources->items, sources->n, sizeof *sources->items, by_path);
+    for (size_t i = 0; i < sources->n; i++) {
+        const struct gw_source *source = &sources->items[i];
+        char length[24];
+        int n = snprintf(length, sizeof length, "%zu", source->text.len);
+        gw_sha256_add(&sum, source->path, strlen(source->path) + 1);
+        gw_sha256_add(&sum, length, (size_t)n + 1);
+        gw_sha256_add(&sum, source->text.data, source->text.len);
+    }
+    gw_sha256_text(&sum, sources->sha256);
+}
+
+static struct gw_sources *read_once(const char *folder, struct gw_buf *error) {
+    struct gw_sources *sources = gw_sources_new();
+    struct reading reading = {.folder = folder, .sources = sources, .error = error};
     if (!read_folder(&reading, "", 0)) {
         gw_sources_free(sources);
         return NULL;
     }
-    if (sources->n)
-        qsort(sources->items, sources->n, sizeof *sources->items, by_path);
+    gw_sources_seal(sources);
+    return sources;
+}
+
+struct gw_sources *gw_sources_read(const char *folder, struct gw_buf *error) {
+    struct gw_sources *sources = read_once(folder, error), *again;
+    for (int i = 0; sources && i < MAX_READS; i++, sources = again) {
+        again = read_once(folder, error);
+        bool settled = again && strcmp(again->sha256, sources->sha256) == 0;
+        gw_sources_free(sources);
+        if (settled)
+            return again;
+    }
+    return sources; /* somebody writes without end: whoever watches the folder reads it again */
+}
+
+struct gw_sources *gw_sources_keep(struct gw_sources *sources) {
+    sources->n_keepers++;
     return sources;
 }
 
 void gw_sources_free(struct gw_sources *sources) {
-    if (!sources)
+    if (!sources || sources->n_keepers-- > 0)
         return;
     for (size_t i = 0; i < sources->n; i++) {
         free(sources->items[i].path);

@@ -1,10 +1,11 @@
 /* The scripts folder, read once into memory, so that everything that is built from it is built from
- * the same bytes, whatever an editor does meanwhile. Immutable once read; shared by the states of a
- * generation, which must not outlive it. */
+ * the same bytes, whatever an editor does meanwhile. Immutable once sealed; shared by the states of
+ * a generation and by what is remembered of it. */
 #ifndef GW_LUA_SOURCES_H
 #define GW_LUA_SOURCES_H
 
 #include "base/buf.h"
+#include "base/sha256.h"
 
 struct gw_source {
     char *path; /* owned; below the folder: "routes/products.lua" */
@@ -14,12 +15,25 @@ struct gw_source {
 struct gw_sources {
     struct gw_source *items; /* owned; sorted by path */
     size_t n;
+    char sha256[GW_SHA256_TEXT_SIZE]; /* of all paths and texts, in that order */
+    unsigned n_keepers;               /* besides the first; the control thread's only */
 };
 
+#define GW_SOURCES_MAX_BYTES (16 << 20) /* of all texts: more are no scripts */
+
 /* Reads each *.lua below `folder`, following symbolic links, but no name that begins with a dot and
- * not folder/spec, which is for `moongate test`.
- * NULL, with one line in `error`, if the folder or a file cannot be read. */
+ * not folder/spec, which is for `moongate test`; once more, until nothing has changed in between, so
+ * that what is half written or half replaced is not taken for a whole. NULL, with one line in
+ * `error`, if the folder or a file cannot be read. */
 struct gw_sources *gw_sources_read(const char *folder, struct gw_buf *error);
+
+/* Made of parts: gw_sources_add() in any order, then gw_sources_seal(). */
+struct gw_sources *gw_sources_new(void);
+struct gw_source *gw_sources_add(struct gw_sources *sources, struct gw_str path); /* text empty */
+void gw_sources_seal(struct gw_sources *sources); /* sorts them and takes their sum */
+
+/* One more owner; each calls gw_sources_free(), which frees with the last. */
+struct gw_sources *gw_sources_keep(struct gw_sources *sources);
 void gw_sources_free(struct gw_sources *sources);
 
 /* The file of module "routes.products": routes/products.lua or routes/products/init.lua. */

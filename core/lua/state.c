@@ -2,6 +2,7 @@
 
 #include "lua/bounded.h"
 #include "lua/core.h"
+#include "lua/declared.h"
 #include "lua/json.h"
 #include "lua/prelude.h"
 
@@ -184,7 +185,6 @@ void gw_state_free(struct gw_state *state) {
         free(state->routes[i].where);
     }
     free(state->routes);
-    free(state->backends);
-    free(state->breakers);
+    gw_state_free_declared(state);
     free(state);
 }

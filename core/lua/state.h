@@ -58,6 +58,7 @@ struct gw_state {
     unsigned n_backends;
     struct gw_breaker **breakers;
     unsigned n_breakers;
+    struct gw_declared *declared_backends, *declared_breakers; /* by the same index: declared.h */
 
     /* References into the Lua registry. */
     int request_entry, job_entry, loaded_entry;
