@@ -110,9 +110,11 @@ static pid_t spawn(char **argv) {
 static pid_t spawn_backend(const char *scripts_dir, const char *name, const char *port) {
     char folder[4096];
     snprintf(folder, sizeof folder, "%s/demo/%s", scripts_dir, name);
-    char *argv[] = {"moongate",        "serve",  "--scripts-dir", folder,      "--host",
-                    "127.0.0.1",       "--port", (char *)port,    "--workers", "1",
-                    "--drain-seconds", "0",      "--log-level",   "warn",      NULL};
+    char *argv[] = {
+        "moongate",    "serve",      "--scripts-dir", folder,      "--host",          "127.0.0.1",
+        "--port",      (char *)port, "--workers",     "1",         "--drain-seconds", "0",
+        "--log-level", "warn",       "--admin-host",  "127.0.0.1", "--admin-port",    "0",
+        NULL};
     return spawn(argv);
 }
 

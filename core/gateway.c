@@ -1,6 +1,9 @@
 #include "gateway.h"
 
+#include "admin/admin.h"
 #include "base/alloc.h"
+#include "engine/watch.h"
+#include "lua/generations.h"
 #include "worker.h"
 
 #include <event2/event.h>
@@ -9,17 +12,27 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define MAX_JOBS    1000
 #define MAX_RESULTS (64 << 20) /* bytes */
 #define KEEP_JOB_MS (3600 * 1000)
 
+#define LOOK_AGAIN_S 1  /* where scripts could not be loaded yet */
+#define COMPLAIN_S   60 /* while the last good scripts stand in for those on disk */
+
 struct gateway {
     const struct gw_settings *settings;
     struct gw_worker_shared shared;
     struct gw_worker **workers;
-    struct gw_generation *generation;
+    struct gw_generations generations;
     struct event_base *base; /* of the control loop */
+    struct gw_watch *watch;
+    struct gw_admin *admin;
+    struct event *look_again, *complain;
+    int released_fd; /* workers have let go of a generation */
+    struct event *released;
     atomic_bool draining;
 };
 
@@ -38,15 +51,34 @@ static void make_workers(struct gateway *gateway) {
         gateway->workers[i] = gw_worker_new(&gateway->shared, i);
 }
 
+static void tell_workers(void *user) {
+    struct gateway *gateway = user;
+    for (unsigned i = 0; i < gateway->settings->workers; i++)
+        gw_worker_look(gateway->workers[i]);
+}
+
 static bool load(struct gateway *gateway, struct gw_buf *error) {
     unsigned n = (unsigned)gateway->settings->workers;
     struct gw_host *hosts = gw_calloc(n, sizeof *hosts);
     for (unsigned i = 0; i < n; i++)
         hosts[i] = gw_worker_host(gateway->workers[i]);
-    gateway->generation = gw_generation_load(gateway->settings->scripts_dir, 1, hosts, n, error);
-    atomic_store(&gateway->shared.generation, gateway->generation);
+    gw_generations_init(&gateway->generations, gateway->settings, hosts, n, tell_workers, gateway);
     free(hosts);
-    return gateway->generation != NULL;
+    return gw_generations_start(&gateway->generations, error);
+}
+
+static void log_listening(const struct gateway *gateway, uint16_t port) {
+    struct gw_buf *line = gw_log_begin(GW_LOG_INFO, "listening");
+    gw_log_str(line, "host", gw_str_from(gateway->settings->host));
+    gw_log_int(line, "port", port);
+    gw_log_int(line, "workers", gateway->settings->workers);
+    gw_log_int(line, "routes", gateway->generations.live->states[0]->n_routes);
+    gw_log_int(line, "generation", gateway->generations.live->number);
+    gw_log_end(line);
+    line = gw_log_begin(GW_LOG_INFO, "admin listening");
+    gw_log_str(line, "host", gw_str_from(gateway->settings->admin_host));
+    gw_log_int(line, "port", gw_admin_port(gateway->admin));
+    gw_log_end(line);
 }
 
 /* With port 0 the first worker is given one by the system, and the others share it. */
@@ -55,13 +87,73 @@ static bool listen_all(struct gateway *gateway, struct gw_buf *error) {
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         if (!(port = gw_worker_listen(gateway->workers[i], port, error)))
             return false;
-    struct gw_buf *line = gw_log_begin(GW_LOG_INFO, "listening");
-    gw_log_str(line, "host", gw_str_from(gateway->settings->host));
-    gw_log_int(line, "port", port);
-    gw_log_int(line, "workers", gateway->settings->workers);
-    gw_log_int(line, "routes", gateway->generation->states[0]->n_routes);
-    gw_log_end(line);
-    return true;
+    gateway->admin = gw_admin_new(gateway->base, gateway->settings, &gateway->generations, error);
+    if (gateway->admin && gw_log_enabled(GW_LOG_INFO))
+        log_listening(gateway, port);
+    return gateway->admin != NULL;
+}
+
+/* --- scripts that change --- */
+
+static void look(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gateway *gateway = user;
+    struct timeval later = {LOOK_AGAIN_S, 0};
+    if (gw_generations_look(&gateway->generations) == GW_RELOAD_BUSY)
+        event_add(gateway->look_again, &later);
+}
+
+static void on_change(void *user) {
+    look(-1, 0, user);
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gateway *gateway = user;
+    struct gw_buf errors = {0};
+    if (gw_generations_reload(&gateway->generations, "SIGHUP", &errors) == GW_RELOAD_BUSY)
+        gw_log(GW_LOG_WARN, "scripts not reloaded: %.*s", GW_STR_ARG(gw_buf_str(&errors)));
+    gw_buf_fini(&errors);
+}
+
+/* By the last worker that let go of a generation, on that worker's thread. */
+static void tell_released(void *user) {
+    struct gateway *gateway = user;
+    eventfd_write(gateway->released_fd, 1);
+}
+
+static void on_released(evutil_socket_t fd, short what, void *user) {
+    (void)what;
+    struct gateway *gateway = user;
+    eventfd_t ignored;
+    eventfd_read(fd, &ignored);
+    gw_generations_reap(&gateway->generations);
+}
+
+static void on_complain(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gateway *gateway = user;
+    gw_generations_complain(&gateway->generations);
+}
+
+/* From here on the folder is watched, and read once more for what has changed since it was loaded.
+ */
+static void begin_watching(struct gateway *gateway) {
+    struct timeval every = {COMPLAIN_S, 0};
+    gw_generations_complain(&gateway->generations);
+    event_add(gateway->complain, &every);
+    event_add(gateway->released, NULL);
+    gateway->watch =
+        gw_watch_new(gateway->base, gateway->settings->scripts_dir, on_change, gateway);
+    on_change(gateway);
+}
+
+static void end_watching(struct gateway *gateway) {
+    gateway->generations.is_closed = true;
+    gw_watch_free(gateway->watch);
+    gateway->watch = NULL;
+    event_del(gateway->look_again);
+    event_del(gateway->complain);
 }
 
 /* --- the control loop --- */
@@ -82,6 +174,8 @@ static void on_signal(evutil_socket_t fd, short what, void *user) {
         return;
     }
     gw_log(GW_LOG_INFO, "shutting down");
+    end_watching(gateway);
+    gw_admin_leave(gateway->admin);
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_leave(gateway->workers[i]);
     int64_t ms = gateway->settings->drain_ms;
@@ -95,22 +189,27 @@ static void block_signals(void) {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 static void control(struct gateway *gateway) {
     struct event *term = evsignal_new(gateway->base, SIGTERM, on_signal, gateway);
     struct event *interrupt = evsignal_new(gateway->base, SIGINT, on_signal, gateway);
+    struct event *hangup = evsignal_new(gateway->base, SIGHUP, on_hangup, gateway);
     event_add(term, NULL);
     event_add(interrupt, NULL);
+    event_add(hangup, NULL);
     for (unsigned i = 0; i < gateway->settings->workers; i++)
-        gw_worker_start(gateway->workers[i]);
+        gw_worker_start(gateway->workers[i], gateway->generations.live);
+    begin_watching(gateway);
     event_base_dispatch(gateway->base);
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_join(gateway->workers[i]);
     block_signals();
     event_free(term);
     event_free(interrupt);
+    event_free(hangup);
 }
 
 /* --- life --- */
@@ -122,9 +221,15 @@ static void init(struct gateway *gateway, const struct gw_settings *settings) {
                    .backends = gw_backends_new(),
                    .jobs = gw_jobs_new(MAX_JOBS, MAX_RESULTS, KEEP_JOB_MS),
                    .ready = is_ready,
+                   .released = tell_released,
                    .user = gateway},
         .base = event_base_new(),
+        .released_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
+    gateway->look_again = evtimer_new(gateway->base, look, gateway);
+    gateway->complain = event_new(gateway->base, -1, EV_PERSIST, on_complain, gateway);
+    gateway->released =
+        event_new(gateway->base, gateway->released_fd, EV_READ | EV_PERSIST, on_released, gateway);
 }
 
 /* Connections before states, states before the clients their calls run on. */
@@ -132,13 +237,19 @@ static void fini(struct gateway *gateway) {
     unsigned n = gateway->workers ? (unsigned)gateway->settings->workers : 0;
     for (unsigned i = 0; i < n; i++)
         gw_worker_close(gateway->workers[i]);
-    gw_generation_free(gateway->generation);
+    gw_admin_free(gateway->admin);
+    gw_watch_free(gateway->watch);
+    gw_generations_fini(&gateway->generations);
     for (unsigned i = 0; i < n; i++)
         gw_worker_free(gateway->workers[i]);
     free(gateway->workers);
     gw_jobs_free(gateway->shared.jobs);
     gw_backends_free(gateway->shared.backends);
+    event_free(gateway->look_again);
+    event_free(gateway->complain);
+    event_free(gateway->released);
     event_base_free(gateway->base);
+    close(gateway->released_fd);
 }
 
 int gw_gateway_run(const struct gw_settings *settings) {
@@ -147,6 +258,7 @@ int gw_gateway_run(const struct gw_settings *settings) {
     gw_log_set_level(settings->log_level);
     gw_log_set_format(settings->log_format);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until it is waited for */
     init(&gateway, settings);
     make_workers(&gateway);
     bool ok = load(&gateway, &error) && listen_all(&gateway, &error);

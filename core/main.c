@@ -6,6 +6,7 @@
 #include "command.h"
 #include "demo.h"
 #include "gateway.h"
+#include "remote.h"
 #include "test.h"
 
 #include <limits.h>
@@ -25,6 +26,11 @@ static int usage(FILE *out, int code) {
         "  check      [DIR] [--run] [--json]: say what is wrong with the scripts\n"
         "  routes     [DIR] [--json]: list the routes: method, pattern, deadline, file and line\n"
         "  test       [DIR] [-- BUSTED'S OWN]: run the scripts' specs, DIR/spec/*_spec.lua\n"
+        "  reload     have a running gateway load its scripts anew\n"
+        "  generations [N]\n"
+        "             list the scripts it has had live, or how N differs from those of now\n"
+        "  rollback [N]\n"
+        "             have it go back to N, or to those before the live ones\n"
         "  demo       run the gateway with both demo backends\n"
         "             (--inventory-port 8001, --pricing-port 8002)\n"
         "  version    print the version\n\n"
@@ -88,6 +94,24 @@ static int work_on_scripts(const char *command, int argc, char **argv) {
                     : gw_test_run(&settings, words.n_rest, words.rest);
 }
 
+/* A word behind the command that is not a flag. */
+static int ask_gateway(const char *command, int argc, char **argv) {
+    struct gw_settings settings;
+    const char *word = argc > 0 && argv[0][0] != '-' ? argv[0] : NULL;
+    if (!load_settings(&settings, word ? argc - 1 : argc, word ? argv + 1 : argv))
+        return 2;
+    return gw_remote_run(&settings, command, word);
+}
+
+static int serve_gateway(const struct gw_settings *settings) {
+    struct gw_buf error = {0};
+    bool ok = gw_settings_check_admin(settings, &error);
+    if (!ok)
+        fprintf(stderr, "moongate: %.*s\n", GW_STR_ARG(gw_buf_str(&error)));
+    gw_buf_fini(&error);
+    return ok ? gw_gateway_run(settings) : 2;
+}
+
 int main(int argc, char **argv) {
     if (argc < 2)
         return usage(stderr, 2);
@@ -104,11 +128,13 @@ int main(int argc, char **argv) {
     int code = work_on_scripts(command, argc, argv);
     if (code >= 0)
         return code;
+    if (gw_remote_is_command(command))
+        return ask_gateway(command, argc, argv);
     if (strcmp(command, "serve") != 0) {
         fprintf(stderr, "moongate: no command '%s'; `moongate help` lists them\n", command);
         return 2;
     }
     if (!load_settings(&settings, argc, argv))
         return 2;
-    return gw_gateway_run(&settings);
+    return serve_gateway(&settings);
 }

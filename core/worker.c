@@ -16,6 +16,15 @@
 #define CLIENT_CLOSED   499 /* in the log only: nginx's number for a client that did not wait */
 #define MAX_PATIENCE_MS (86400 * 1000)
 
+/* A generation that is not live any more, but has flows of this worker's. */
+struct retired {
+    struct gw_generation *generation;
+    bool cancelled;
+};
+
+/* What a wake-up means; each includes those before it. */
+enum told { TOLD_TO_LOOK, TOLD_TO_LEAVE, TOLD_TO_DRAIN };
+
 struct gw_worker {
     struct gw_worker_shared *shared;
     unsigned index;
@@ -23,23 +32,97 @@ struct gw_worker {
     struct gw_client *client;
     struct gw_caller *caller; /* of backends, by `client` */
     struct gw_server *server;
+    struct gw_generation *generation; /* live, as far as it knows */
+    struct retired *retired;          /* owned; oldest first */
+    unsigned n_retired;
+    struct event *sweep_event; /* at the end of this turn: let go of what has ended */
     pthread_t thread;
-    atomic_bool is_to_drain; /* else to leave: what a wake-up means */
+    _Atomic enum told told;
     int wake_fd;
     struct event *wake_event;
     struct event *drain_event;
+    bool draining;
     int64_t drain_until_ms; /* of the current stage */
     bool cancelled;         /* the second stage: what is left is undoing */
 };
 
-static struct gw_state *live_state(const struct gw_worker *worker) {
-    return atomic_load_explicit(&worker->shared->generation, memory_order_acquire)
-        ->states[worker->index];
+/* --- generations --- */
+
+static struct gw_state *state_of(const struct gw_worker *worker,
+                                 const struct gw_generation *generation) {
+    return generation->states[worker->index];
+}
+
+/* Never within a state's own event, which this frees: hence an event of its own. */
+static void sweep_soon(void *user) {
+    struct gw_worker *worker = user;
+    event_active(worker->sweep_event, 0, 0);
+}
+
+static void let_go(struct gw_worker *worker, struct gw_generation *generation) {
+    gw_state_detach(state_of(worker, generation));
+    if (gw_generation_release(generation))
+        worker->shared->released(worker->shared->user);
+}
+
+/* Those that have been asked to end get it delivered once. */
+static void sweep(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct gw_worker *worker = user;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < worker->n_retired; i++) {
+        struct retired retired = worker->retired[i];
+        struct gw_state *state = state_of(worker, retired.generation);
+        if (!retired.cancelled && gw_generation_is_to_end(retired.generation)) {
+            retired.cancelled = true;
+            gw_state_cancel_flows(state);
+        }
+        if (gw_state_flows(state) == 0)
+            let_go(worker, retired.generation);
+        else
+            worker->retired[kept++] = retired;
+    }
+    worker->n_retired = kept;
+}
+
+static void retire(struct gw_worker *worker, struct gw_generation *generation) {
+    struct gw_state *state = state_of(worker, generation);
+    unsigned n = worker->n_retired + 1;
+    worker->retired = gw_realloc(worker->retired, n * sizeof *worker->retired);
+    worker->retired[worker->n_retired++] = (struct retired){.generation = generation};
+    state->on_empty = sweep_soon;
+    state->on_empty_user = worker;
+    if (gw_state_flows(state) == 0)
+        sweep_soon(worker);
+}
+
+/* Looks which generation is live. Those in between, which it never served, are let go with the one
+ * that it did. */
+static struct gw_state *live_state(struct gw_worker *worker) {
+    for (struct gw_generation *next; (next = gw_generation_next(worker->generation));) {
+        retire(worker, worker->generation);
+        worker->generation = next;
+    }
+    return state_of(worker, worker->generation);
+}
+
+static unsigned flows_in_work(const struct gw_worker *worker) {
+    unsigned n = gw_state_flows(state_of(worker, worker->generation));
+    for (unsigned i = 0; i < worker->n_retired; i++)
+        n += gw_state_flows(state_of(worker, worker->retired[i].generation));
+    return n;
+}
+
+static void cancel_flows(struct gw_worker *worker) {
+    gw_state_cancel_flows(state_of(worker, worker->generation));
+    for (unsigned i = 0; i < worker->n_retired; i++)
+        gw_state_cancel_flows(state_of(worker, worker->retired[i].generation));
 }
 
 /* --- requests --- */
 
-static void log_request(const struct gw_exchange *exchange, unsigned status, size_t bytes) {
+static void log_request(const struct gw_worker *worker, const struct gw_exchange *exchange,
+                        unsigned status, size_t bytes) {
     if (!gw_log_enabled(GW_LOG_INFO))
         return;
     const struct gw_message *message = gw_exchange_message(exchange);
@@ -52,23 +135,22 @@ static void log_request(const struct gw_exchange *exchange, unsigned status, siz
     gw_log_ms(line, "duration_ms", gw_clock_us() - gw_exchange_started_us(exchange));
     gw_log_int(line, "bytes", (int64_t)bytes);
     gw_log_str(line, "client", gw_exchange_client(exchange));
+    gw_log_int(line, "generation", flow ? gw_flow_generation(flow) : worker->generation->number);
     if (flow)
         gw_flow_log(flow, line);
     gw_log_end(line);
 }
 
 static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
-    (void)user;
     struct gw_flow *flow = gw_exchange_user(exchange);
-    log_request(exchange, status, bytes);
+    log_request(user, exchange, status, bytes);
     if (flow)
         gw_flow_replied(flow);
 }
 
 static void on_abort(struct gw_exchange *exchange, void *user) {
-    (void)user;
     struct gw_flow *flow = gw_exchange_user(exchange);
-    log_request(exchange, CLIENT_CLOSED, 0);
+    log_request(user, exchange, CLIENT_CLOSED, 0);
     if (flow)
         gw_flow_abandon(flow);
 }
@@ -139,8 +221,11 @@ static void take_request(struct gw_worker *worker, struct gw_exchange *exchange,
 
 static void route_request(struct gw_worker *worker, struct gw_exchange *exchange,
                           struct gw_buf *allow) {
+    struct gw_state *state = live_state(worker);
     struct gw_flow *flow;
-    switch (gw_flow_open(live_state(worker), exchange, &flow, allow)) {
+    if (*state->generation_field)
+        gw_exchange_set_fields(exchange, state->generation_field);
+    switch (gw_flow_open(state, exchange, &flow, allow)) {
     case GW_ROUTE_FOUND:
         take_request(worker, exchange, flow);
         break;
@@ -179,7 +264,7 @@ static const struct gw_server_handler handler = {
 /* --- shutdown --- */
 
 static bool is_done(const struct gw_worker *worker) {
-    return gw_server_connections(worker->server) == 0 && gw_state_flows(live_state(worker)) == 0;
+    return gw_server_connections(worker->server) == 0 && flows_in_work(worker) == 0;
 }
 
 static void look_again(struct gw_worker *worker) {
@@ -199,31 +284,49 @@ static void look(evutil_socket_t fd, short what, void *user) {
         gw_log(GW_LOG_WARN, "worker %u: cancelling what is still in work", worker->index);
         worker->cancelled = true;
         worker->drain_until_ms = gw_clock_ms() + worker->shared->settings->service_timeout_ms;
-        gw_state_cancel_flows(live_state(worker));
+        cancel_flows(worker);
     }
     look_again(worker);
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *user) {
-    (void)what;
-    struct gw_worker *worker = user;
-    eventfd_t ignored;
-    eventfd_read(fd, &ignored);
-    gw_server_leave(worker->server);
-    if (!atomic_load(&worker->is_to_drain))
+static void drain(struct gw_worker *worker) {
+    if (worker->draining)
         return;
+    worker->draining = true;
     worker->drain_until_ms = gw_clock_ms() + worker->shared->settings->service_timeout_ms;
     gw_server_drain(worker->server);
     look_again(worker);
 }
 
-void gw_worker_leave(struct gw_worker *worker) {
+static void on_wake(evutil_socket_t fd, short what, void *user) {
+    struct gw_worker *worker = user;
+    eventfd_t ignored;
+    eventfd_read(fd, &ignored);
+    live_state(worker);
+    sweep(fd, what, worker);
+    enum told told = atomic_load(&worker->told);
+    if (told >= TOLD_TO_LEAVE)
+        gw_server_leave(worker->server);
+    if (told >= TOLD_TO_DRAIN)
+        drain(worker);
+}
+
+static void tell(struct gw_worker *worker, enum told told) {
+    if (told > atomic_load(&worker->told)) /* told by the control thread alone */
+        atomic_store(&worker->told, told);
     eventfd_write(worker->wake_fd, 1);
 }
 
+void gw_worker_look(struct gw_worker *worker) {
+    tell(worker, TOLD_TO_LOOK);
+}
+
+void gw_worker_leave(struct gw_worker *worker) {
+    tell(worker, TOLD_TO_LEAVE);
+}
+
 void gw_worker_drain(struct gw_worker *worker) {
-    atomic_store(&worker->is_to_drain, true);
-    eventfd_write(worker->wake_fd, 1);
+    tell(worker, TOLD_TO_DRAIN);
 }
 
 /* --- life --- */
@@ -244,6 +347,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     worker->wake_event =
         event_new(worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
     worker->drain_event = evtimer_new(worker->base, look, worker);
+    worker->sweep_event = event_new(worker->base, -1, 0, sweep, worker);
     event_add(worker->wake_event, NULL);
     return worker;
 }
@@ -293,8 +397,9 @@ static void *run(void *user) {
     return NULL;
 }
 
-void gw_worker_start(struct gw_worker *worker) {
+void gw_worker_start(struct gw_worker *worker, struct gw_generation *generation) {
     char name[16];
+    worker->generation = generation;
     snprintf(name, sizeof name, "worker %u", worker->index);
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         abort(); /* at the start only: no thread, no gateway */
@@ -316,8 +421,10 @@ void gw_worker_free(struct gw_worker *worker) {
     gw_caller_free(worker->caller);
     gw_client_free(worker->client);
     event_free(worker->drain_event);
+    event_free(worker->sweep_event);
     event_free(worker->wake_event);
     event_base_free(worker->base);
     close(worker->wake_fd);
+    free(worker->retired);
     free(worker);
 }

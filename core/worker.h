@@ -1,6 +1,8 @@
 /* A worker: one thread with its event loop, listener, HTTP client and the Lua state of the live
  * generation. Made and listening before its thread starts; told what to do by atomics and a
- * wake-up, so that nothing on the request path takes a lock. */
+ * wake-up, so that nothing on the request path takes a lock. It looks which generation is live when
+ * the head of a request is in; those before it stay until their last flow has ended, and are then
+ * let go. */
 #ifndef GW_WORKER_H
 #define GW_WORKER_H
 
@@ -13,10 +15,10 @@ struct gw_worker_shared {
     const struct gw_settings *settings;
     struct gw_backends *backends;
     struct gw_jobs *jobs;
-    const struct gw_generation *_Atomic generation; /* the live one */
-    _Atomic int64_t in_flight;                      /* requests in work; MAX_IN_FLIGHT */
-    _Atomic unsigned n_connections;                 /* of all workers */
+    _Atomic int64_t in_flight;      /* requests in work; MAX_IN_FLIGHT */
+    _Atomic unsigned n_connections; /* of all workers */
     bool (*ready)(void *user, const char **reason);
+    void (*released)(void *user); /* from any thread: no worker holds some generation any more */
     void *user;
 };
 
@@ -28,7 +30,12 @@ struct gw_host gw_worker_host(struct gw_worker *worker);
 /* Binds HOST and `port` (0: any) and returns the port, or 0 with one line in `error`. */
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);
 
-void gw_worker_start(struct gw_worker *worker);
+/* Serves `generation` and those that replace it, which it finds by themselves. */
+void gw_worker_start(struct gw_worker *worker, struct gw_generation *generation);
+
+/* Any thread. Another generation is live, or an old one is to end: look now, without waiting for
+ * the next request. */
+void gw_worker_look(struct gw_worker *worker);
 
 /* Any thread. The shutdown begins: still accepting, but each response ends its connection. */
 void gw_worker_leave(struct gw_worker *worker);

@@ -1,5 +1,6 @@
 #include "base/settings.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, FORMAT, MODE, URL, ORIGINS };
+enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, FORMAT, MODE, URL, ORIGINS, SWITCH };
 
 struct setting {
     const char *name;
@@ -29,7 +30,9 @@ static const struct setting table[] = {
     {"ADMIN_TOKEN", TEXT, AT(admin_token), 0, 0, NULL, "bearer token of the admin listener"},
     {"SCRIPTS_DIR", TEXT, AT(scripts_dir), 0, 0, NULL,
      "folder of the Lua scripts; else ./scripts, else those beside the binary"},
-    {"DATA_DIR", TEXT, AT(data_dir), 0, 0, NULL, "folder of the journal"},
+    {"DATA_DIR", TEXT, AT(data_dir), 0, 0, NULL, "folder where the last good scripts are kept"},
+    {"LAST_GOOD", SWITCH, AT(last_good), 0, 0, "0",
+     "1: if the scripts are broken at the start, serve those of DATA_DIR"},
     {"WORKERS", COUNT, AT(workers), 0, 256, "0", "worker threads; 0: one per core"},
     {"LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "info", "debug, info, warn or error"},
     {"LOG_FORMAT", FORMAT, AT(log_format), 0, 0, "auto",
@@ -118,6 +121,13 @@ static bool read_mode(struct gw_settings *s, const struct setting *setting, cons
     return development || strcmp(text, "production") == 0;
 }
 
+/* A flag without a value says 1. */
+static bool read_switch(struct gw_settings *s, const struct setting *setting, const char *text) {
+    bool on = strcmp(text, "1") == 0;
+    *(bool *)field(s, setting) = on;
+    return on || strcmp(text, "0") == 0;
+}
+
 static bool is_url(const char *text) {
     const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
                        : strncmp(text, "https://", 8) == 0 ? text + 8
@@ -159,6 +169,8 @@ static bool read_value(struct gw_settings *s, const struct setting *setting, con
         return gw_log_format_from(gw_str_from(text), field(s, setting));
     case MODE:
         return read_mode(s, setting, text);
+    case SWITCH:
+        return read_switch(s, setting, text);
     case URL:
     case ORIGINS:
     case TEXT:
@@ -172,6 +184,8 @@ static void explain(const struct setting *setting, const char *text, struct gw_b
     gw_buf_printf(error, "%s: \"%s\" is not ", setting->name, text);
     if (setting->kind == LEVEL || setting->kind == FORMAT || setting->kind == MODE)
         gw_buf_printf(error, "one of: %s", setting->help);
+    else if (setting->kind == SWITCH)
+        gw_buf_printf(error, "0 or 1");
     else if (setting->kind == URL)
         gw_buf_printf(error, "an http:// or https:// URL");
     else if (setting->kind == ORIGINS)
@@ -243,7 +257,10 @@ static bool load_flags(struct gw_settings *s, int argc, char **argv, struct gw_b
             return false;
         }
         const char *equals = strchr(argv[i], '=');
-        const char *text = equals ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
+        const char *text = equals                    ? equals + 1
+                           : setting->kind == SWITCH ? "1"
+                           : i + 1 < argc            ? argv[++i]
+                                                     : NULL;
         if (!text) {
             gw_buf_printf(error, "%s: needs a value", argv[i]);
             return false;
@@ -261,6 +278,29 @@ bool gw_settings_load(struct gw_settings *s, int argc, char **argv, struct gw_bu
     if (s->workers == 0)
         s->workers = sysconf(_SC_NPROCESSORS_ONLN);
     return true;
+}
+
+bool gw_settings_is_loopback(const char *host) {
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(host, "localhost") == 0;
+}
+
+bool gw_settings_has_token(const struct gw_settings *s) {
+    return s->admin_token && *s->admin_token;
+}
+
+bool gw_settings_check_admin(const struct gw_settings *s, struct gw_buf *error) {
+    bool ok = gw_settings_has_token(s) || gw_settings_is_loopback(s->admin_host);
+    if (!ok)
+        gw_buf_printf(error,
+                      "ADMIN_TOKEN: must be set, since ADMIN_HOST (%s) is not this machine's own",
+                      s->admin_host);
+    return ok;
 }
 
 static bool listed(const char *list, struct gw_str name) {

@@ -17,6 +17,7 @@ struct gw_settings {
     const char *admin_token;
     const char *scripts_dir;
     const char *data_dir;
+    bool last_good; /* where the scripts are broken at the start, those of data_dir will do */
     int64_t workers;
     enum gw_log_level log_level;
     enum gw_log_format log_format;
@@ -40,6 +41,14 @@ struct gw_settings {
 /* Reads the environment and then argv[0..argc). False: `error` holds one line that names the
  * setting or the flag. */
 bool gw_settings_load(struct gw_settings *settings, int argc, char **argv, struct gw_buf *error);
+
+/* Whether only this machine can connect to that address. */
+bool gw_settings_is_loopback(const char *host);
+
+bool gw_settings_has_token(const struct gw_settings *settings); /* ADMIN_TOKEN */
+
+/* Whoever else can reach the admin listener must know a token. */
+bool gw_settings_check_admin(const struct gw_settings *settings, struct gw_buf *error);
 
 /* For gateway.env(): the text of a setting or of a variable listed in SCRIPT_ENV. *allowed says
  * whether scripts may read that name at all; NULL if it is not set. ADMIN_TOKEN is never given. */

@@ -281,6 +281,10 @@ void *gw_exchange_user(const struct gw_exchange *exchange) {
     return exchange->user;
 }
 
+void gw_exchange_set_fields(struct gw_exchange *exchange, const char *lines) {
+    exchange->fields = lines;
+}
+
 void gw_exchange_set_max_body(struct gw_exchange *exchange, uint64_t bytes) {
     exchange->max_body = bytes;
 }

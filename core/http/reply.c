@@ -66,6 +66,8 @@ void gw_reply_append_head(struct gw_buf *out, const struct gw_exchange *exchange
     append(out, "\r\n");
     append_connection(out, request, close);
     gw_cors_append(out, server->options.cors_allow_origins, request);
+    if (exchange->fields)
+        append(out, exchange->fields);
     gw_buf_append_str(out, gw_buf_str(&reply->fields));
     append(out, "\r\n");
 }

@@ -91,6 +91,9 @@ int64_t gw_exchange_started_us(const struct gw_exchange *exchange);   /* first b
 void gw_exchange_set_user(struct gw_exchange *exchange, void *user);
 void *gw_exchange_user(const struct gw_exchange *exchange);
 
+/* Lines "Name: value\r\n" for the reply, whoever makes it; they must live until then. */
+void gw_exchange_set_fields(struct gw_exchange *exchange, const char *lines);
+
 void gw_exchange_set_max_body(struct gw_exchange *exchange, uint64_t bytes); /* in on_head only */
 
 /* Ends the exchange: the reply's buffers are taken. Fine from on_head and on_request; not for the

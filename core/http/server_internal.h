@@ -48,10 +48,11 @@ struct gw_exchange {
     struct gw_buf body;
     uint64_t max_body;
     int64_t started_us;
-    void *user;       /* the handler's */
-    bool is_told;     /* on_head was called */
-    bool is_complete; /* all of the request is parsed */
-    bool is_answered; /* or dropped: the handler has no further business with it */
+    void *user;         /* the handler's */
+    const char *fields; /* the handler's: lines for the reply, or NULL */
+    bool is_told;       /* on_head was called */
+    bool is_complete;   /* all of the request is parsed */
+    bool is_answered;   /* or dropped: the handler has no further business with it */
     uint8_t id_len;
     char id[GW_ID_MAX + 1];
 };

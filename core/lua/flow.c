@@ -26,6 +26,14 @@ static struct gw_flow *take_idle(struct gw_state *state) {
     return flow;
 }
 
+/* No other thread writes it: a load and a store will do, and cost no more than of a plain number.
+ */
+static unsigned count_flows(struct gw_state *state, int change) {
+    unsigned n = gw_state_flows(state) + (unsigned)change;
+    atomic_store_explicit(&state->n_flows, n, memory_order_relaxed);
+    return n;
+}
+
 struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind) {
     struct gw_flow *flow = take_idle(state);
     flow->state = state;
@@ -38,7 +46,7 @@ struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind) {
     if (state->flows)
         state->flows->prev = flow;
     state->flows = flow;
-    state->n_flows++;
+    count_flows(state, 1);
     return flow;
 }
 
@@ -47,7 +55,8 @@ static void unlink_flow(struct gw_flow *flow) {
     *(flow->prev ? &flow->prev->next : &state->flows) = flow->next;
     if (flow->next)
         flow->next->prev = flow->prev;
-    state->n_flows--;
+    if (count_flows(state, -1) == 0 && state->on_empty)
+        state->on_empty(state->on_empty_user);
 }
 
 static void free_coroutine(struct gw_flow *flow) {
@@ -341,6 +350,10 @@ const struct gw_route *gw_flow_route(const struct gw_flow *flow) {
     return &flow->state->routes[flow->match.route];
 }
 
+unsigned gw_flow_generation(const struct gw_flow *flow) {
+    return flow->state->host.generation;
+}
+
 void gw_flow_abandon(struct gw_flow *flow) {
     flow->exchange = NULL;
     if (flow->resumed) {
@@ -409,7 +422,7 @@ void gw_flow_cancel(struct gw_flow *flow, enum gw_failure why) {
 }
 
 unsigned gw_state_flows(const struct gw_state *state) {
-    return state->n_flows;
+    return atomic_load_explicit(&state->n_flows, memory_order_relaxed);
 }
 
 void gw_state_cancel_flows(struct gw_state *state) {
@@ -417,6 +430,8 @@ void gw_state_cancel_flows(struct gw_state *state) {
         next = flow->next;
         if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued)
             end(flow, LUA_OK); /* still in line: never begun */
+        else if (flow->kind == GW_FLOW_REQUEST && !flow->started)
+            gw_exchange_reply_problem(flow->exchange, 503, "the request took too long to arrive");
         else if (flow->kind != GW_FLOW_CHILD)
             gw_flow_cancel(flow, GW_FAILURE_CANCELLED);
     }
@@ -439,6 +454,11 @@ void gw_flows_fini(struct gw_state *state) {
         state->idle_flows = flow->next;
         destroy_flow(flow);
     }
+    gw_state_detach(state);
+}
+
+void gw_state_detach(struct gw_state *state) {
     if (state->ready_event)
         event_free(state->ready_event);
+    state->ready_event = NULL;
 }

@@ -36,9 +36,11 @@ void gw_flow_abandon(struct gw_flow *flow);
 void gw_flow_replied(struct gw_flow *flow);
 
 const struct gw_route *gw_flow_route(const struct gw_flow *flow);
+unsigned gw_flow_generation(const struct gw_flow *flow);
 void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line); /* route and backend calls */
 
-/* For the shutdown: how many are in work, and cancel them all. */
+/* How many are in work (any thread may ask), and cancel them all: for the shutdown, and for scripts
+ * that were replaced long ago. A request that is not all there yet is answered by 503. */
 unsigned gw_state_flows(const struct gw_state *state);
 void gw_state_cancel_flows(struct gw_state *state);
 

@@ -140,6 +140,7 @@ static int l_log(lua_State *L) {
         l_json_encode(L, 3, fields);
     struct gw_buf *line = gw_log_begin(level, message);
     struct gw_flow *flow = gw_state_of(L)->current;
+    gw_log_int(line, "generation", gw_state_of(L)->host.generation);
     if (flow) {
         gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
         if (gw_flow_root(flow)->kind == GW_FLOW_REQUEST)

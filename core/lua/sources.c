@@ -132,10 +132,20 @@ static struct gw_sources *read_once(const char *folder, struct gw_buf *error) {
     return sources;
 }
 
+/* A file that is just being replaced may be missing for a moment. */
+static struct gw_sources *read_twice(const char *folder, struct gw_buf *error) {
+    size_t len = error->len;
+    struct gw_sources *sources = read_once(folder, error);
+    if (sources)
+        return sources;
+    error->len = len;
+    return read_once(folder, error);
+}
+
 struct gw_sources *gw_sources_read(const char *folder, struct gw_buf *error) {
-    struct gw_sources *sources = read_once(folder, error), *again;
+    struct gw_sources *sources = read_twice(folder, error), *again;
     for (int i = 0; sources && i < MAX_READS; i++, sources = again) {
-        again = read_once(folder, error);
+        again = read_twice(folder, error);
         bool settled = again && strcmp(again->sha256, sources->sha256) == 0;
         gw_sources_free(sources);
         if (settled)

@@ -10,6 +10,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +167,9 @@ struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_source
     state->router = gw_router_new();
     *(struct gw_state **)lua_getextraspace(L) = state;
     lua_atpanic(L, panic);
+    if (host->settings->development)
+        snprintf(state->generation_field, sizeof state->generation_field,
+                 "X-Gateway-Generation: %u\r\n", host->generation);
     gw_flows_init(state);
     if (load(state, error))
         return state;

@@ -14,6 +14,7 @@
 #include "policy/router.h"
 
 #include <lua.h>
+#include <stdatomic.h>
 
 struct event;
 struct event_base;
@@ -26,6 +27,7 @@ struct gw_host {
     struct gw_backends *backends;
     struct gw_jobs *jobs;
     const struct gw_settings *settings;
+    unsigned generation;                            /* its number */
     bool (*ready)(void *user, const char **reason); /* for GET /ready */
     void *user;
     bool *load_stopped; /* NULL, or set where loading went beyond its budget of time or memory */
@@ -71,12 +73,22 @@ struct gw_state {
     struct gw_flow *ready_last;
     struct gw_flow *current; /* in Lua right now */
     struct event *ready_event;
-    unsigned n_flows, n_idle, n_jobs;
+    atomic_uint n_flows; /* written by the worker only, read by anybody */
+    unsigned n_idle, n_jobs;
+    char generation_field[48]; /* for responses in development mode, else "" */
+
+    /* Set once it is retired: called when the last flow has ended. */
+    void (*on_empty)(void *user);
+    void *on_empty_user;
 };
 
 /* Loads prelude and scripts. NULL, with "file:line: message" in `error`, if that fails. */
 struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_sources *sources,
                               struct gw_buf *error);
+
+/* On the worker's thread, with no flow in work: lets go of the worker's loop, which is not safe to
+ * touch from another thread. Then the state may be freed anywhere. */
+void gw_state_detach(struct gw_state *state);
 
 /* Flows still in work are dropped without running: cancel them and wait for zero before. */
 void gw_state_free(struct gw_state *state);

@@ -15,6 +15,7 @@ Gateway.__index = Gateway
 local DEFAULTS <const> = {
   HOST = "127.0.0.1",
   PORT = 0,
+  ADMIN_PORT = 0,
   WORKERS = 1,
   DRAIN_SECONDS = 0,
   SCRIPTS_DIR = "scripts",

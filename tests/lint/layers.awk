@@ -2,9 +2,9 @@
 # foreign headers have one home each. Prints each breach; exit 1 if there is one.
 
 BEGIN {
-    split("base policy http engine lua", order)
+    split("base policy http engine lua admin", order)
     for (i in order) level[order[i]] = i
-    top = 6
+    top = 7
 }
 function layer(path,   parts) {
     split(path, parts, "/")

@@ -1,0 +1,26 @@
+/* The admin listener: what operators ask of a running gateway, on an address of its own. It lives
+ * on the control loop, so that it answers however busy the workers are, and a reload that it is
+ * asked for is done before it answers. Owned by the gateway, used by the control thread only.
+ *
+ * Who may ask: whoever reaches the address, and knows ADMIN_TOKEN if that is set; but no page in a
+ * browser that is not the listener's own, see guard.h. Each call is one line of the log.
+ *
+ * Answers are JSON, or plain text for people if the caller accepts text/plain first. */
+#ifndef GW_ADMIN_ADMIN_H
+#define GW_ADMIN_ADMIN_H
+
+#include "lua/generations.h"
+
+struct gw_admin;
+
+/* Listens at ADMIN_HOST and ADMIN_PORT. NULL, with one line in `error`, if it cannot. `generations`
+ * is not owned. */
+struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_settings *settings,
+                              struct gw_generations *generations, struct gw_buf *error);
+uint16_t gw_admin_port(const struct gw_admin *admin);
+void gw_admin_free(struct gw_admin *admin);
+
+/* Once more, when the shutdown begins: as gw_server_leave(). */
+void gw_admin_leave(struct gw_admin *admin);
+
+#endif

@@ -1,0 +1,32 @@
+/* What the files of core/admin share: admin.c listens and dispatches, each other file answers what
+ * belongs to its subject. Not for others. */
+#ifndef GW_ADMIN_ADMIN_INTERNAL_H
+#define GW_ADMIN_ADMIN_INTERNAL_H
+
+#include "admin/admin.h"
+#include "http/server.h"
+
+struct gw_admin {
+    const struct gw_settings *settings;
+    struct gw_generations *generations; /* not owned */
+    struct gw_server *server;           /* owned */
+    int64_t started_ms;                 /* monotonic */
+};
+
+/* `number` is that of the path, where it has one. */
+typedef void (*gw_admin_answer_fn)(struct gw_admin *admin, struct gw_exchange *exchange,
+                                   unsigned number);
+
+/* admin.c */
+bool gw_admin_wants_text(const struct gw_exchange *exchange);
+void gw_admin_reply(struct gw_exchange *exchange, const char *type, struct gw_buf *take_body);
+void gw_admin_refuse(struct gw_exchange *exchange, unsigned status, const char *detail);
+
+/* generations.c */
+void gw_admin_status(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);
+void gw_admin_list(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);
+void gw_admin_diff(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);
+void gw_admin_reload(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);
+void gw_admin_roll_back(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);
+
+#endif
