@@ -44,7 +44,8 @@ static bool take_source(struct gw_str *rest, struct gw_sources *sources) {
     if (!take_line(rest, &line) || !gw_str_split(line, ' ', &path_len, &text_len) ||
         !gw_str_to_u64(path_len, MAX_BYTES, &n_path) ||
         !gw_str_to_u64(text_len, MAX_BYTES, &n_text) || !take(rest, n_path, &path) ||
-        !take(rest, n_text, &text) || !take(rest, 1, &end) || memchr(path.data, '\0', path.len))
+        !take(rest, n_text, &text) || !take(rest, 1, &end) || *end.data != '\n' ||
+        memchr(path.data, '\0', path.len))
         return false;
     gw_buf_append_str(&gw_sources_add(sources, path)->text, text);
     return true;
