@@ -30,7 +30,7 @@ static int usage(FILE *out, int code) {
         "  generations [N]\n"
         "             list the scripts it has had live, or how N differs from those of now\n"
         "  rollback [N]\n"
-        "             have it go back to N, or to those before the live ones\n"
+        "             have it go back to N, or to the last that differ from those of now\n"
         "  demo       run the gateway with both demo backends\n"
         "             (--inventory-port 8001, --pricing-port 8002)\n"
         "  version    print the version\n\n"

@@ -227,7 +227,7 @@ static const struct gw_record *find_earlier(struct gw_generations *g, unsigned n
     if (!record && number)
         gw_buf_printf(errors, "there is no generation %u, or not any more", number);
     else if (!record)
-        gw_buf_append_str(errors, GW_STR("there is no earlier generation"));
+        gw_buf_append_str(errors, GW_STR("there is no earlier generation that differs"));
     return record;
 }
 

@@ -65,7 +65,7 @@ enum gw_reload gw_generations_reload(struct gw_generations *generations, const c
  * a rollback holds. */
 enum gw_reload gw_generations_look(struct gw_generations *generations);
 
-/* Loads the sources of an earlier one; 0: of the one before the live one. */
+/* Loads the sources of an earlier one; 0: the last that differ from the live ones. */
 enum gw_reload gw_generations_roll_back(struct gw_generations *generations, unsigned number,
                                         struct gw_buf *errors);
 

@@ -19,7 +19,11 @@ const struct gw_record *gw_history_find(const struct gw_history *history, unsign
 }
 
 const struct gw_record *gw_history_previous(const struct gw_history *history) {
-    return history->n < 2 ? NULL : &history->records[history->n - 2];
+    const struct gw_record *newest = &history->records[history->n - 1];
+    for (unsigned i = history->n; i-- > 1;)
+        if (strcmp(history->records[i - 1].sources->sha256, newest->sources->sha256) != 0)
+            return &history->records[i - 1];
+    return NULL;
 }
 
 void gw_history_fini(struct gw_history *history) {

@@ -28,7 +28,7 @@ void gw_history_add(struct gw_history *history, const struct gw_record *record);
 /* NULL if there is none of that number, or not any more. */
 const struct gw_record *gw_history_find(const struct gw_history *history, unsigned number);
 
-/* The one before the newest; NULL if there is only that. */
+/* The last one before the newest that has other scripts; NULL if there is none. */
 const struct gw_record *gw_history_previous(const struct gw_history *history);
 void gw_history_fini(struct gw_history *history);
 

@@ -92,7 +92,7 @@ describe("moongate", function()
     it("lets flags override the environment", function()
       local gateway = gateways.start_with(HOME, { WORKERS = 1 })
       local other = process.start({ gateways.binary, "serve", "--port=0", "--workers", "2" },
-        { PORT = gateway.port, WORKERS = 1, HOST = "127.0.0.1", DRAIN_SECONDS = 0 })
+        { PORT = gateway.port, ADMIN_PORT = 0, WORKERS = 1, HOST = "127.0.0.1", DRAIN_SECONDS = 0 })
       local line = poll("the line that it listens", function()
         return other:output():match "[^\n]*listening[^\n]*\n"
       end)
@@ -229,7 +229,7 @@ describe("moongate", function()
     local function start()
       local port, inventory, pricing = free_ports(3)
       local demo = process.start({ gateways.binary, "demo", "--port", port, "--host", "127.0.0.1",
-        "--inventory-port=" .. inventory, "--pricing-port", pricing })
+        "--admin-port", "0", "--inventory-port=" .. inventory, "--pricing-port", pricing })
       for _, one in ipairs { port, inventory, pricing } do
         poll("an open port", function()
           local connection = http.connect(one)

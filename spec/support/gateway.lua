@@ -43,6 +43,7 @@ function gateway.start(settings)
   local self <const> = setmetatable({}, Gateway)
   self.process = process.start({ gateway.binary, "serve" }, settings_of(settings))
   self.port = poll("a gateway that listens", function() return port_of(self) end)
+  self.scripts = settings.SCRIPTS_DIR
   return self
 end
 
@@ -64,6 +65,26 @@ end
 
 function Gateway:post(path, json)
   return self:request("POST", path, { json = json })
+end
+
+-- Asks its admin listener, as a program on the same machine does. Options as in http.format().
+function Gateway:admin(method, path, options)
+  self.admin_port = self.admin_port or math.tointeger(self:await_log("admin listening").port)
+  local given <const> = { host = "127.0.0.1:" .. self.admin_port }
+  for name, value in pairs(options or {}) do
+    given[name] = value
+  end
+  return http.request(self.admin_port, method, path, given)
+end
+
+-- Writes one of its scripts, as a careless editor does: truncates and writes.
+function Gateway:save(name, text)
+  files.write(self.scripts .. "/" .. name, text)
+end
+
+-- Waits until this generation is live.
+function Gateway:await_generation(number)
+  return self:await_log("scripts reloaded", function(line) return line.generation == number end)
 end
 
 function Gateway:connect()

@@ -89,10 +89,11 @@ function Connection:is_closed()
   return byte == nil and reason == "closed"
 end
 
--- The bytes of a request. Options: headers (a list of lines), json, body.
+-- The bytes of a request. Options: host, headers (a list of lines), json, body.
 function http.format(method, path, options)
   options = options or {}
-  local lines <const> = { ("%s %s HTTP/1.1"):format(method, path), "Host: gateway" }
+  local host <const> = options.host or "gateway"
+  local lines <const> = { ("%s %s HTTP/1.1"):format(method, path), "Host: " .. host }
   local body <const> = options.json and cjson.encode(options.json) or options.body
   if options.json then lines[#lines + 1] = "Content-Type: application/json" end
   if body then lines[#lines + 1] = "Content-Length: " .. #body end
