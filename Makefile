@@ -52,10 +52,12 @@ unit: SANITIZE := address,undefined
 unit:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined UNIT='$(UNIT)' run-units
 
-## tsan: the units of what threads share, under TSan
+## tsan: the units of what threads share, and reloads under load, under TSan
 tsan:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=thread \
-	    UNIT='$(THREADED)' run-units
+	    UNIT='$(THREADED)' run-units build/tsan/moongate
+	$(Q)MOONGATE=build/tsan/moongate RELOADS=30 busted --lua=/usr/bin/lua5.4 --run integration \
+	    $(if $(REPORT),-o $(REPORT)) spec/integration/reload_load_spec.lua
 
 ## spec: Lua specs of prelude, scripts and JSON
 spec: build/spec/gateway_json.so
@@ -65,6 +67,11 @@ spec: build/spec/gateway_json.so
 integration:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined build/asan/moongate
 	$(Q)MOONGATE=build/asan/moongate busted --lua=/usr/bin/lua5.4 --run integration $(if $(REPORT),-o $(REPORT))
+
+## soak: a thousand reloads under load, with the optimized binary (not part of test: some minutes)
+soak: all
+	$(Q)SOAK=1 RELOADS=$(or $(RELOADS),1000) MOONGATE=$(BUILD)/moongate busted \
+	    --lua=/usr/bin/lua5.4 --run integration spec/integration/reload_load_spec.lua
 
 ## simulate: what an outage does to a backend's load, in virtual time; draws docs/resilience.svg
 simulate: $(BUILD)/simulate
@@ -161,6 +168,6 @@ deps-build deps-test deps-bench: deps-%:
 
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit tsan spec integration simulate fuzz bench outage docs fmt install \
-    clean help run-units deps-build deps-test deps-bench
+.PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage docs fmt \
+    install clean help run-units deps-build deps-test deps-bench
 .SECONDARY:

@@ -174,10 +174,10 @@ static void on_signal(evutil_socket_t fd, short what, void *user) {
         return;
     }
     gw_log(GW_LOG_INFO, "shutting down");
-    end_watching(gateway);
-    gw_admin_leave(gateway->admin);
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_leave(gateway->workers[i]);
+    end_watching(gateway);
+    gw_admin_leave(gateway->admin);
     int64_t ms = gateway->settings->drain_ms;
     struct timeval after = {ms / 1000, ms % 1000 * 1000};
     event_base_once(gateway->base, -1, EV_TIMEOUT, drain_workers, gateway, &after);

@@ -70,8 +70,8 @@ void gw_backends_free(struct gw_backends *backends);
 
 /* Thread-safe. NULL with the reason in *error (static text) for a bad url or option. In two steps,
  * for scripts that may yet fail to load: to declare a backend finds it, or makes it with these
- * options, and changes nothing of one that is there; to configure it gives it the options, for calls
- * from then on. */
+ * options, and changes nothing of one that is there; to configure it gives it the options, for
+ * calls from then on. */
 struct gw_backend *gw_backends_declare(struct gw_backends *backends, const char *name,
                                        const struct gw_backend_options *options,
                                        const char **error);

@@ -80,6 +80,18 @@ describe("shutting down", function()
     has_ended(gateway)
   end)
 
+  it("does not wait for a body without end", function()
+    local gateway = gateways.start_with({ ["init.lua"] = SCRIPTS .. [[
+      gateway.route("POST /", function() return 200 end)
+    ]] }, { SERVICE_TIMEOUT = 1 })
+    local connection = gateway:connect()
+    connection:send "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
+    assert.equal(200, gateway:get("/").status)
+    gateway.process:signal "TERM"
+    assert.equal(503, connection:finish().status)
+    has_ended(gateway)
+  end)
+
   it("is over at once when asked twice", function()
     local gateway = gateways.start_with(SCRIPTS, { DRAIN_SECONDS = 3600 })
     gateway.process:signal "TERM"

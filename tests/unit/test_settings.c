@@ -133,6 +133,39 @@ static void dev_is_short_for_what_script_writers_want(void **state) {
     assert_false(LOAD("--dev=1"));
 }
 
+static void a_switch_needs_no_value(void **state) {
+    (void)state;
+    assert_true(LOAD_NOTHING());
+    assert_false(settings.last_good);
+    assert_true(LOAD("--last-good", "--port", "1"));
+    assert_true(settings.last_good);
+    assert_int_equal(settings.port, 1);
+    assert_true(LOAD("--last-good=0"));
+    assert_false(settings.last_good);
+    assert_false(LOAD("--last-good=yes"));
+    assert_string_equal(message, "LAST_GOOD: \"yes\" is not 0 or 1");
+}
+
+static void an_admin_listener_for_others_needs_a_token(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    static const char *const own[] = {"127.0.0.1", "127.9.9.9", "::1", "localhost"};
+    static const char *const others[] = {"0.0.0.0", "::", "10.0.0.1", "gateway", "1270.0.0.1"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        assert_true(LOAD("--admin-host", (char *)own[i]));
+        assert_true(gw_settings_check_admin(&settings, &error));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_true(LOAD("--admin-host", (char *)others[i], "--admin-token", ""));
+        gw_buf_clear(&error);
+        assert_false(gw_settings_check_admin(&settings, &error));
+        assert_memory_equal(error.data, "ADMIN_TOKEN: ", 13);
+        assert_true(LOAD("--admin-host", (char *)others[i], "--admin-token", "t"));
+        assert_true(gw_settings_check_admin(&settings, &error));
+    }
+    gw_buf_fini(&error);
+}
+
 static void scripts_read_settings_and_what_is_listed(void **state) {
     (void)state;
     bool allowed;
@@ -161,6 +194,8 @@ int main(void) {
         cmocka_unit_test(origins_are_checked),
         cmocka_unit_test(an_unknown_flag_is_named),
         cmocka_unit_test(dev_is_short_for_what_script_writers_want),
+        cmocka_unit_test(a_switch_needs_no_value),
+        cmocka_unit_test(an_admin_listener_for_others_needs_a_token),
         cmocka_unit_test(scripts_read_settings_and_what_is_listed),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
