@@ -135,9 +135,10 @@ static void log_request(const struct gw_worker *worker, const struct gw_exchange
     gw_log_ms(line, "duration_ms", gw_clock_us() - gw_exchange_started_us(exchange));
     gw_log_int(line, "bytes", (int64_t)bytes);
     gw_log_str(line, "client", gw_exchange_client(exchange));
-    gw_log_int(line, "generation", flow ? gw_flow_generation(flow) : worker->generation->number);
     if (flow)
         gw_flow_log(flow, line);
+    else
+        gw_log_int(line, "generation", worker->generation->number);
     gw_log_end(line);
 }
 

@@ -350,10 +350,6 @@ const struct gw_route *gw_flow_route(const struct gw_flow *flow) {
     return &flow->state->routes[flow->match.route];
 }
 
-unsigned gw_flow_generation(const struct gw_flow *flow) {
-    return flow->state->host.generation;
-}
-
 void gw_flow_abandon(struct gw_flow *flow) {
     flow->exchange = NULL;
     if (flow->resumed) {
@@ -455,10 +451,4 @@ void gw_flows_fini(struct gw_state *state) {
         destroy_flow(flow);
     }
     gw_state_detach(state);
-}
-
-void gw_state_detach(struct gw_state *state) {
-    if (state->ready_event)
-        event_free(state->ready_event);
-    state->ready_event = NULL;
 }

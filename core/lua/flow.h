@@ -36,8 +36,9 @@ void gw_flow_abandon(struct gw_flow *flow);
 void gw_flow_replied(struct gw_flow *flow);
 
 const struct gw_route *gw_flow_route(const struct gw_flow *flow);
-unsigned gw_flow_generation(const struct gw_flow *flow);
-void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line); /* route and backend calls */
+
+/* Generation, route and backend calls. */
+void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line);
 
 /* How many are in work (any thread may ask), and cancel them all: for the shutdown, and for scripts
  * that were replaced long ago. A request that is not all there yet is answered by 503. */

@@ -14,6 +14,7 @@ static void log_call(const struct gw_logged_call *call, bool first, struct gw_bu
 }
 
 void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line) {
+    gw_log_int(line, "generation", flow->state->host.generation);
     gw_log_str(line, "route", gw_str_from(gw_flow_route(flow)->label));
     if (flow->n_calls == 0)
         return;

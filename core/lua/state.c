@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 
+#include <event2/event.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
@@ -175,6 +176,12 @@ struct gw_state *gw_state_new(const struct gw_host *host, const struct gw_source
         return state;
     gw_state_free(state);
     return NULL;
+}
+
+void gw_state_detach(struct gw_state *state) {
+    if (state->ready_event)
+        event_free(state->ready_event);
+    state->ready_event = NULL;
 }
 
 void gw_state_free(struct gw_state *state) {

@@ -135,7 +135,7 @@ static void load_settings(void) {
 
 static void load_state(void) {
     static struct gw_source source = {.path = "init.lua"};
-    static struct gw_sources sources = {&source, 1};
+    static struct gw_sources sources = {.items = &source, .n = 1};
     source.text = (struct gw_buf){.data = (char *)script, .len = sizeof script - 1};
     struct gw_host host = {.base = base,
                            .caller = caller,
