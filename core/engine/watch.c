@@ -20,7 +20,8 @@
 #define PATIENT_MS 500  /* since the first one, at most */
 #define LOOK_MS    500  /* whether the names stand for the same folders */
 #define POLL_MS    1000 /* without inotify */
-#define MAX_DEPTH  16   /* of folders, as lua/sources.c has it */
+#define MAX_DEPTH  16   /* of folders, as lua/sources.c has it; it takes no more of them either: */
+#define MAX_PLACES 1000
 
 #define EVENTS                                                                          \
     (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | \
@@ -88,6 +89,8 @@ static struct place *add_place(struct gw_watch *watch, int wd) {
  * descriptor. NULL if it cannot be watched: it has just gone, or must not be read, and whoever
  * reads the scripts will say so. The pointer is good until the next one is added. */
 static struct place *add(struct gw_watch *watch, const char *path, const struct stat *status) {
+    if (watch->n_places == MAX_PLACES)
+        return NULL;
     int wd = inotify_add_watch(watch->fd, path, EVENTS);
     if (wd < 0 && (errno == ENOSPC || errno == ENOMEM))
         poll_instead(watch, strerror(errno));

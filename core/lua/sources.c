@@ -16,12 +16,17 @@ struct reading {
     const char *folder;
     struct gw_sources *sources;
     size_t bytes; /* so far */
+    unsigned n_folders;
     struct gw_buf *error;
 };
 
-static bool complain(struct reading *reading, const char *path) {
-    gw_buf_printf(reading->error, "%s/%s: %s", reading->folder, path, strerror(errno));
+static bool refuse(struct reading *reading, const char *path, const char *reason) {
+    gw_buf_printf(reading->error, "%s/%s: %s", reading->folder, path, reason);
     return false;
+}
+
+static bool complain(struct reading *reading, const char *path) {
+    return refuse(reading, path, strerror(errno));
 }
 
 static bool read_text(struct reading *reading, const char *path, const char *full) {
@@ -39,8 +44,7 @@ static bool read_text(struct reading *reading, const char *path, const char *ful
     fclose(file);
     if (reading->bytes <= GW_SOURCES_MAX_BYTES)
         return ok;
-    errno = EFBIG;
-    return complain(reading, path);
+    return refuse(reading, path, "the files are larger than 16 MiB together");
 }
 
 static bool ends_with_lua(const char *name) {
@@ -70,6 +74,8 @@ static bool read_entry(struct reading *reading, const char *folder, const char *
 }
 
 static bool read_folder(struct reading *reading, const char *path, int depth) {
+    if (++reading->n_folders > GW_SOURCES_MAX_FOLDERS)
+        return refuse(reading, path, "there are more than 1000 folders");
     struct gw_buf full = {0};
     gw_buf_printf(&full, "%s/%s", reading->folder, path);
     gw_buf_append_char(&full, '\0');

@@ -19,7 +19,9 @@ struct gw_sources {
     unsigned n_keepers;               /* besides the first; the control thread's only */
 };
 
-#define GW_SOURCES_MAX_BYTES (16 << 20) /* of all texts: more are no scripts */
+/* What is larger is not a folder of scripts, but somebody's home. */
+#define GW_SOURCES_MAX_BYTES   (16 << 20) /* of all texts */
+#define GW_SOURCES_MAX_FOLDERS 1000
 
 /* Reads each *.lua below `folder`, following symbolic links, but no name that begins with a dot and
  * not folder/spec, which is for `moongate test`; once more, until nothing has changed in between, so

@@ -266,7 +266,8 @@ describe("the log for people", function()
   teardown(process.end_all)
 
   local function start(arguments, environment)
-    local settings = { HOST = "127.0.0.1", PORT = 0, WORKERS = 1, DRAIN_SECONDS = 0, TZ = "UTC" }
+    local settings =
+      { HOST = "127.0.0.1", PORT = 0, ADMIN_PORT = 0, WORKERS = 1, DRAIN_SECONDS = 0, TZ = "UTC" }
     for name, value in pairs(environment or {}) do
       settings[name] = value
     end

@@ -183,6 +183,31 @@ describe("the admin listener", function()
     assert.matches("^moongate: admin: [^\n]+\n$", err)
   end)
 
+  it("does not pile up generations that have work left", function()
+    gateway = gateways.start_with [[
+      local gateway <const> = require "gateway"
+      gateway.route("GET /slow", function() gateway.sleep(4) return 200, "slept" end)
+      gateway.route("GET /", function() return 200, "one" end)
+    ]]
+    local slow <const>, busy = {}, nil
+    for i = 1, 20 do
+      slow[i] = gateway:begin("GET", "/slow")
+      poll("the request in work", function()
+        return gateway:admin("GET", "/admin/generations").json.generations[1].in_work == 1
+      end)
+      busy = reload()
+      if busy.status ~= 200 then break end
+    end
+    assert.equal(17, #slow)
+    assert.same({ 503, "1" }, { busy.status, busy.headers["retry-after"] })
+    assert.matches("16 earlier generations still have requests in work", busy.json.detail)
+    gateway:save("init.lua", says "two") -- waits for its turn
+    for i = 1, 17 do
+      assert.equal("slept", slow[i]:finish().body)
+    end
+    poll("the new scripts", function() return gateway:get("/").body == "two" end)
+  end)
+
   it("does not load scripts during the shutdown", function()
     start { DRAIN_SECONDS = 2 }
     gateway:admin("GET", "/admin/status")

@@ -111,6 +111,8 @@ static void applied_it_gives_the_new_text(void **state) {
         make_text(old, (int)(next_random(&seed) % 30));
         make_text(new, (int)(next_random(&seed) % 30));
         gw_diff(&diff, "a", gw_str_from(old), "b", gw_str_from(new));
+        gw_buf_append_char(&diff, '\0'); /* for sscanf */
+        diff.len--;
         apply(&applied, gw_str_from(old), gw_buf_str(&diff));
         assert_true(gw_str_equal(gw_buf_str(&applied), gw_str_from(new)));
         gw_buf_fini(&diff);

@@ -93,11 +93,66 @@ static void a_missing_folder_is_named(void **state) {
     gw_buf_fini(&error);
 }
 
+static void assert_refused(const char *reason) {
+    struct gw_buf error = {0};
+    assert_null(gw_sources_read(folder, &error));
+    assert_non_null(memmem(error.data, error.len, reason, strlen(reason)));
+    gw_buf_fini(&error);
+}
+
+static void what_is_too_large_is_refused(void **state) {
+    (void)state;
+    assert_int_equal(truncate(at("lib/money.lua"), GW_SOURCES_MAX_BYTES + 1), 0);
+    assert_refused("money.lua: the files are larger than 16 MiB together");
+    put("lib/money.lua", "return 2");
+    char path[32];
+    for (int i = 0; i < GW_SOURCES_MAX_FOLDERS; i++) {
+        snprintf(path, sizeof path, "lib/%d", i);
+        mkdir(at(path), 0700);
+    }
+    assert_refused("there are more than 1000 folders");
+    for (int i = 0; i < GW_SOURCES_MAX_FOLDERS; i++) {
+        snprintf(path, sizeof path, "lib/%d", i);
+        rmdir(at(path));
+    }
+}
+
+/* Nobody may write into a pipe for ever. */
+static void what_is_no_file_is_left_out(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    assert_int_equal(mkfifo(at("pipe.lua"), 0600), 0);
+    struct gw_sources *sources = gw_sources_read(folder, &error);
+    assert_int_equal(sources->n, 4);
+    gw_sources_free(sources);
+    unlink(at("pipe.lua"));
+}
+
+static void equal_files_have_equal_sums(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    struct gw_sources *one = gw_sources_read(folder, &error);
+    put("init.lua", "return 2");
+    struct gw_sources *two = gw_sources_read(folder, &error);
+    put("init.lua", "return 1");
+    struct gw_sources *three = gw_sources_read(folder, &error);
+    assert_string_not_equal(one->sha256, two->sha256);
+    assert_string_equal(one->sha256, three->sha256);
+    gw_sources_free(one);
+    gw_sources_free(two);
+    gw_sources_free(gw_sources_keep(three));
+    assert_int_equal(three->n, 4); /* somebody kept it */
+    gw_sources_free(three);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lua_files_are_read_in_order),
         cmocka_unit_test(modules_are_found_by_name),
         cmocka_unit_test(a_missing_folder_is_named),
+        cmocka_unit_test(what_is_too_large_is_refused),
+        cmocka_unit_test(what_is_no_file_is_left_out),
+        cmocka_unit_test(equal_files_have_equal_sums),
     };
     return cmocka_run_group_tests_name("sources", tests, make_folder, remove_folder);
 }
