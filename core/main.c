@@ -105,7 +105,7 @@ static int ask_gateway(const char *command, int argc, char **argv) {
 
 static int serve_gateway(const struct gw_settings *settings) {
     struct gw_buf error = {0};
-    bool ok = gw_settings_check_admin(settings, &error);
+    bool ok = gw_settings_check_serve(settings, &error);
     if (!ok)
         fprintf(stderr, "moongate: %.*s\n", GW_STR_ARG(gw_buf_str(&error)));
     gw_buf_fini(&error);

@@ -294,13 +294,16 @@ bool gw_settings_has_token(const struct gw_settings *s) {
     return s->admin_token && *s->admin_token;
 }
 
-bool gw_settings_check_admin(const struct gw_settings *s, struct gw_buf *error) {
-    bool ok = gw_settings_has_token(s) || gw_settings_is_loopback(s->admin_host);
-    if (!ok)
+bool gw_settings_check_serve(const struct gw_settings *s, struct gw_buf *error) {
+    bool has_guard = gw_settings_has_token(s) || gw_settings_is_loopback(s->admin_host);
+    bool has_place = !s->last_good || s->data_dir;
+    if (!has_guard)
         gw_buf_printf(error,
                       "ADMIN_TOKEN: must be set, since ADMIN_HOST (%s) is not this machine's own",
                       s->admin_host);
-    return ok;
+    else if (!has_place)
+        gw_buf_printf(error, "DATA_DIR: must be set, since LAST_GOOD is");
+    return has_guard && has_place;
 }
 
 static bool listed(const char *list, struct gw_str name) {

@@ -47,8 +47,9 @@ bool gw_settings_is_loopback(const char *host);
 
 bool gw_settings_has_token(const struct gw_settings *settings); /* ADMIN_TOKEN */
 
-/* Whoever else can reach the admin listener must know a token. */
-bool gw_settings_check_admin(const struct gw_settings *settings, struct gw_buf *error);
+/* What must go together to serve: whoever else can reach the admin listener must know a token, and
+ * the last good scripts must be somewhere. */
+bool gw_settings_check_serve(const struct gw_settings *settings, struct gw_buf *error);
 
 /* For gateway.env(): the text of a setting or of a variable listed in SCRIPT_ENV. *allowed says
  * whether scripts may read that name at all; NULL if it is not set. ADMIN_TOKEN is never given. */

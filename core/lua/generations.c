@@ -279,7 +279,7 @@ static bool start_from_last_good(struct gw_generations *g, struct gw_buf *errors
 bool gw_generations_start(struct gw_generations *g, struct gw_buf *errors) {
     if (load_folder(g, read_folder(g, errors), "start", errors) == GW_RELOAD_DONE)
         return true;
-    if (!g->settings->last_good || !g->settings->data_dir)
+    if (!g->settings->last_good)
         return false;
     set_failure(g, gw_buf_str(errors));
     return start_from_last_good(g, errors);

@@ -153,16 +153,27 @@ static void an_admin_listener_for_others_needs_a_token(void **state) {
     static const char *const others[] = {"0.0.0.0", "::", "10.0.0.1", "gateway", "1270.0.0.1"};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         assert_true(LOAD("--admin-host", (char *)own[i]));
-        assert_true(gw_settings_check_admin(&settings, &error));
+        assert_true(gw_settings_check_serve(&settings, &error));
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         assert_true(LOAD("--admin-host", (char *)others[i], "--admin-token", ""));
         gw_buf_clear(&error);
-        assert_false(gw_settings_check_admin(&settings, &error));
+        assert_false(gw_settings_check_serve(&settings, &error));
         assert_memory_equal(error.data, "ADMIN_TOKEN: ", 13);
         assert_true(LOAD("--admin-host", (char *)others[i], "--admin-token", "t"));
-        assert_true(gw_settings_check_admin(&settings, &error));
+        assert_true(gw_settings_check_serve(&settings, &error));
     }
+    gw_buf_fini(&error);
+}
+
+static void the_last_good_scripts_need_a_place(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    assert_true(LOAD("--last-good"));
+    assert_false(gw_settings_check_serve(&settings, &error));
+    assert_memory_equal(error.data, "DATA_DIR: ", 10);
+    assert_true(LOAD("--last-good", "--data-dir", "/tmp"));
+    assert_true(gw_settings_check_serve(&settings, &error));
     gw_buf_fini(&error);
 }
 
@@ -196,6 +207,7 @@ int main(void) {
         cmocka_unit_test(dev_is_short_for_what_script_writers_want),
         cmocka_unit_test(a_switch_needs_no_value),
         cmocka_unit_test(an_admin_listener_for_others_needs_a_token),
+        cmocka_unit_test(the_last_good_scripts_need_a_place),
         cmocka_unit_test(scripts_read_settings_and_what_is_listed),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

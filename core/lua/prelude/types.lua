@@ -117,7 +117,8 @@ function gateway.after(fn) end
 --- Of a breaker. The last two are set by hand.
 ---@alias gateway.BreakerState "closed"|"open"|"half_open"|"forced_open"|"disabled"
 
---- Declares a backend. Its name stands in the log, and is its breaker's, which outlives a reload.
+--- Declares a backend, once for each name. The name stands in the log, and is its breaker's, which
+--- outlives a reload; the options are in force when the scripts are live.
 ---
 ---     local pricing <const> = gateway.backend("pricing", {
 ---       url = gateway.env("PRICING_SERVICE_URL", "http://127.0.0.1:8002"),
@@ -128,7 +129,8 @@ function gateway.after(fn) end
 ---@return gateway.Backend
 function gateway.backend(name, options) end
 
---- A circuit breaker of your own, around anything that can fail; shared by all workers.
+--- A circuit breaker of your own, around anything that can fail; shared by all workers. Declared
+--- once for each name.
 ---@param name string
 ---@param options? gateway.BreakerOptions
 ---@return gateway.Breaker
