@@ -24,8 +24,8 @@ struct gw_sources {
 #define GW_SOURCES_MAX_FOLDERS 1000
 
 /* Reads each *.lua below `folder`, following symbolic links, but no name that begins with a dot and
- * not folder/spec, which is for `moongate test`; once more, until nothing has changed in between, so
- * that what is half written or half replaced is not taken for a whole. NULL, with one line in
+ * not folder/spec, which is for `moongate test`; once more, until nothing has changed in between,
+ * so that what is half written or half replaced is not taken for a whole. NULL, with one line in
  * `error`, if the folder or a file cannot be read. */
 struct gw_sources *gw_sources_read(const char *folder, struct gw_buf *error);
 
