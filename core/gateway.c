@@ -173,9 +173,9 @@ static void on_signal(evutil_socket_t fd, short what, void *user) {
         drain_workers(-1, 0, gateway); /* asked twice: no longer accepting for the others' sake */
         return;
     }
-    gw_log(GW_LOG_INFO, "shutting down");
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_leave(gateway->workers[i]);
+    gw_log(GW_LOG_INFO, "shutting down");
     end_watching(gateway);
     gw_admin_leave(gateway->admin);
     int64_t ms = gateway->settings->drain_ms;

@@ -245,9 +245,16 @@ static void route_request(struct gw_worker *worker, struct gw_exchange *exchange
     }
 }
 
+/* The wake-up may still be on its way. */
+static void leave_if_told(struct gw_worker *worker) {
+    if (atomic_load_explicit(&worker->told, memory_order_relaxed) >= TOLD_TO_LEAVE)
+        gw_server_leave(worker->server);
+}
+
 static void on_head(struct gw_exchange *exchange, void *user) {
     const struct gw_message *message = gw_exchange_message(exchange);
     struct gw_buf allow = {0};
+    leave_if_told(user);
     if (gw_str_equal(gw_message_path(message), GW_STR("*"))) /* about the server as a whole */
         reply_options(exchange, GW_STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     else
@@ -305,10 +312,8 @@ static void on_wake(evutil_socket_t fd, short what, void *user) {
     eventfd_read(fd, &ignored);
     live_state(worker);
     sweep(fd, what, worker);
-    enum told told = atomic_load(&worker->told);
-    if (told >= TOLD_TO_LEAVE)
-        gw_server_leave(worker->server);
-    if (told >= TOLD_TO_DRAIN)
+    leave_if_told(worker);
+    if (atomic_load(&worker->told) >= TOLD_TO_DRAIN)
         drain(worker);
 }
 

@@ -44,7 +44,7 @@ void gw_state_add_breaker(struct gw_state *state, struct gw_breaker *breaker,
     state->breakers[state->n_breakers++] = breaker;
 }
 
-void gw_state_free_declared(struct gw_state *state) {
+void gw_state_forget_declared(struct gw_state *state) {
     for (unsigned i = 0; i < state->n_backends; i++) {
         gw_backend_options_fini(&state->declared_backends[i].options.backend);
         free(state->declared_backends[i].where);
@@ -55,6 +55,10 @@ void gw_state_free_declared(struct gw_state *state) {
     free(state->declared_breakers);
     free(state->backends);
     free(state->breakers);
+    state->declared_backends = state->declared_breakers = NULL;
+    state->backends = NULL;
+    state->breakers = NULL;
+    state->n_backends = state->n_breakers = 0;
 }
 
 void gw_state_configure(const struct gw_state *state, const struct gw_state *before) {

@@ -196,6 +196,6 @@ void gw_state_free(struct gw_state *state) {
         free(state->routes[i].where);
     }
     free(state->routes);
-    gw_state_free_declared(state);
+    gw_state_forget_declared(state);
     free(state);
 }

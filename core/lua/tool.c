@@ -1,6 +1,7 @@
 #include "lua/tool.h"
 
 #include "lua/core.h"
+#include "lua/declared.h"
 #include "lua/json.h"
 #include "lua/prelude.h"
 
@@ -45,7 +46,7 @@ static int l_forget(lua_State *L) {
         free(state->routes[--state->n_routes].label);
         free(state->routes[state->n_routes].where);
     }
-    state->n_backends = state->n_breakers = 0;
+    gw_state_forget_declared(state);
     return 0;
 }
 
