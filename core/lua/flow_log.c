@@ -38,6 +38,7 @@ void gw_flow_log_escaped(struct gw_flow *flow, int status) {
     if (flow->co && status != LUA_ERRMEM && lua_type(flow->co, -1) == LUA_TSTRING)
         message = lua_tostring(flow->co, -1); /* a string already: nothing is converted */
     struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");
+    gw_log_int(line, "generation", flow->state->host.generation);
     gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
     gw_log_str(line, "error", gw_str_from(message));
     if (stop)
