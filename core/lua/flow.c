@@ -10,97 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_FLOWS     64 /* idle ones per state, so that a busy worker allocates none */
-#define JOBS_AT_ONCE   4  /* running per state; the others wait */
+#define JOBS_AT_ONCE   4 /* running per state; the others wait */
 #define CALLS_FIRST_MS 10
+#define TURN_US        5000 /* that scripts may run before sockets are looked at again */
 #define JOB_LIMIT_MS   (600 * 1000)
-
-/* --- life --- */
-
-static struct gw_flow *take_idle(struct gw_state *state) {
-    struct gw_flow *flow = state->idle_flows;
-    if (!flow)
-        return gw_calloc(1, sizeof *flow);
-    state->idle_flows = flow->next;
-    state->n_idle--;
-    return flow;
-}
-
-/* No other thread writes it: a load and a store will do, and cost no more than of a plain number.
- */
-static unsigned count_flows(struct gw_state *state, int change) {
-    unsigned n = gw_state_flows(state) + (unsigned)change;
-    atomic_store_explicit(&state->n_flows, n, memory_order_relaxed);
-    return n;
-}
-
-struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind) {
-    struct gw_flow *flow = take_idle(state);
-    flow->state = state;
-    flow->kind = kind;
-    flow->context_ref = LUA_NOREF;
-    flow->account.kind = kind == GW_FLOW_JOB ? GW_ACCOUNT_JOB : GW_ACCOUNT_REQUEST;
-    flow->started_ms = gw_clock_ms();
-    flow->next = state->flows;
-    flow->prev = NULL;
-    if (state->flows)
-        state->flows->prev = flow;
-    state->flows = flow;
-    count_flows(state, 1);
-    return flow;
-}
-
-static void unlink_flow(struct gw_flow *flow) {
-    struct gw_state *state = flow->state;
-    *(flow->prev ? &flow->prev->next : &state->flows) = flow->next;
-    if (flow->next)
-        flow->next->prev = flow->prev;
-    if (count_flows(state, -1) == 0 && state->on_empty)
-        state->on_empty(state->on_empty_user);
-}
-
-static void free_coroutine(struct gw_flow *flow) {
-    if (flow->co)
-        luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->co_ref);
-    flow->co = NULL;
-}
-
-/* Everything a run leaves behind. The match's buffers and the coroutine, which has come to its end
- * and can run another function, stay for the next one. */
-static void clear_flow(struct gw_flow *flow) {
-    if (flow->timer_set)
-        event_del(&flow->deadline_timer);
-    if (flow->in_work)
-        atomic_fetch_sub_explicit(flow->in_work, 1, memory_order_relaxed);
-    if (flow->context_ref != LUA_NOREF)
-        luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->context_ref);
-    gw_buf_fini(&flow->reply.fields);
-    gw_buf_fini(&flow->reply.body);
-    gw_buf_fini(&flow->job_args);
-    gw_buf_fini(&flow->call_targets);
-    free(flow->job_kind);
-    *flow = (struct gw_flow){
-        .state = flow->state, .match = flow->match, .co = flow->co, .co_ref = flow->co_ref};
-}
-
-static void destroy_flow(struct gw_flow *flow) {
-    free_coroutine(flow);
-    gw_route_match_fini(&flow->match);
-    free(flow);
-}
-
-static void free_flow(struct gw_flow *flow) {
-    struct gw_state *state = flow->state;
-    unlink_flow(flow);
-    clear_flow(flow);
-    if (state->n_idle == KEPT_FLOWS) {
-        destroy_flow(flow);
-        return;
-    }
-    flow->next = state->idle_flows;
-    state->idle_flows = flow;
-    state->n_idle++;
-}
 
 struct gw_flow *gw_flow_root(struct gw_flow *flow) {
     while (flow->kind == GW_FLOW_CHILD)
@@ -268,7 +181,7 @@ static void end_job(struct gw_flow *flow) {
  * that come after it. */
 static void clean_up(struct gw_flow *flow) {
     const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
-    free_coroutine(flow);
+    gw_flow_free_coroutine(flow);
     if (stop && strcmp(stop, "script_memory") == 0)
         gw_budget_tidy(flow->state);
 }
@@ -289,16 +202,27 @@ static void end(struct gw_flow *flow, int status) {
         gw_children_ended(flow, status == LUA_OK);
         break;
     }
-    free_flow(flow);
+    gw_flow_free(flow);
 }
 
+static void run(struct gw_flow *flow) {
+    int status = resume(flow);
+    if (status != LUA_YIELD)
+        end(flow, status);
+}
+
+/* Scripts that compute for long must not keep the loop from its sockets, one after the other: what
+ * is left waits for the next turn. */
 static void run_ready(evutil_socket_t fd, short what, void *user) {
     (void)fd, (void)what;
     struct gw_state *state = user;
+    int64_t until_us = gw_clock_us() + TURN_US;
     for (struct gw_flow *flow; (flow = take_ready(state));) {
-        int status = resume(flow);
-        if (status != LUA_YIELD)
-            end(flow, status);
+        run(flow);
+        if (state->ready_first && gw_clock_us() > until_us) {
+            gw_timer_set(state->ready_event, 0);
+            return;
+        }
     }
 }
 
@@ -312,7 +236,7 @@ enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *e
                                                    gw_message_path(message), &flow->match);
     if (outcome != GW_ROUTE_FOUND) {
         gw_buf_append_str(allow, gw_buf_str(&flow->match.allow));
-        free_flow(flow);
+        gw_flow_free(flow);
         return outcome;
     }
     struct gw_str id = gw_exchange_id(exchange);
@@ -357,12 +281,12 @@ void gw_flow_abandon(struct gw_flow *flow) {
         return;
     }
     unqueue(flow);
-    free_flow(flow);
+    gw_flow_free(flow);
 }
 
 void gw_flow_replied(struct gw_flow *flow) {
     if (!flow->started)
-        free_flow(flow);
+        gw_flow_free(flow);
 }
 
 /* --- jobs --- */
@@ -443,12 +367,8 @@ void gw_flows_init(struct gw_state *state) {
 void gw_flows_fini(struct gw_state *state) {
     while (state->flows) {
         unqueue(state->flows);
-        free_flow(state->flows);
+        gw_flow_free(state->flows);
     }
-    while (state->idle_flows) {
-        struct gw_flow *flow = state->idle_flows;
-        state->idle_flows = flow->next;
-        destroy_flow(flow);
-    }
+    gw_flows_free_idle(state);
     gw_state_detach(state);
 }

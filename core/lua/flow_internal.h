@@ -75,7 +75,12 @@ struct gw_flow {
     struct gw_buf job_args; /* JSON */
 };
 
+/* flow_life.c */
 struct gw_flow *gw_flow_new(struct gw_state *state, enum gw_flow_kind kind);
+void gw_flow_free(struct gw_flow *flow);
+void gw_flow_free_coroutine(struct gw_flow *flow);
+void gw_flows_free_idle(struct gw_state *state);
+
 void gw_flow_wake(struct gw_flow *flow); /* its wait is complete, or it is new: run it */
 
 /* The flow that has id, deadline and context: itself, or a child's outermost parent. */
