@@ -8,7 +8,7 @@ WERROR   ?= -Werror
 V        ?=
 Q        := $(if $(V),,@)
 
-PACKAGES := lua5.4 libevent_core libcurl
+PACKAGES := lua5.4 libevent_core libcurl sqlite3
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 # UBSan's own checks make gcc 12 believe that a format may be NULL, hence -Wno-format-truncation.

@@ -5,7 +5,9 @@
  * A function returns false if the store could not do it (the disk is full, the file is damaged);
  * gw_store_error() then says why, and the caller rolls back. That a record is not there is no
  * failure: the find functions set *found. Texts in a record that is put are the caller's; those in
- * a record that is found live in its `memory`, which the caller ends with gw_buf_fini(). */
+ * a record that is found live in its `memory`, which the caller ends with gw_buf_fini().
+ *
+ * The enums' values are what is on the disk: new ones go to the end. */
 #ifndef GW_ENGINE_STORE_H
 #define GW_ENGINE_STORE_H
 
@@ -22,7 +24,7 @@ enum gw_saga_state {
 };
 
 struct gw_saga_record {
-    int64_t number; /* the store's, given by put_saga() to a new one (0) */
+    int64_t number; /* the store's; put_saga() sets it */
     struct gw_str kind, id;
     enum gw_saga_state state;
     struct gw_str correlation_id;
@@ -66,7 +68,8 @@ struct gw_step_record {
     struct gw_buf memory;
 };
 
-/* Return false to stop. What the record points to lives until the visitor returns. */
+/* Return false to stop. What the record points to lives until the visitor returns, which may call
+ * find functions other than the one that called it, and puts nothing. */
 typedef bool (*gw_saga_visitor)(void *user, const struct gw_saga_record *saga);
 typedef bool (*gw_step_visitor)(void *user, const struct gw_step_record *step);
 
@@ -109,9 +112,17 @@ typedef bool (*gw_job_visitor)(void *user, const struct gw_job_record *job);
 
 /* --- The store --- */
 
+/* What is over either is forgotten, the oldest first; 0: no limit. */
+struct gw_store_limit {
+    int64_t keep_ms; /* since it was finished; a key: since it was created */
+    int64_t max_count;
+};
+
 struct gw_store_limits {
-    int64_t keep_ms;   /* finished sagas and jobs, and keys, older than this are forgotten */
-    int64_t max_count; /* of finished sagas, and of keys; the oldest are forgotten first */
+    struct gw_store_limit sagas, jobs; /* the finished ones; others stay, whatever their number */
+    struct gw_store_limit keys;        /* those answered, and those in work that are too old and
+                                          whose process is gone */
+    int64_t max_bytes; /* of all records together: what is above makes the oldest of each kind go */
 };
 
 struct gw_store;
@@ -119,16 +130,27 @@ struct gw_store;
 struct gw_store_functions {
     void (*close)(struct gw_store *store);
     const char *(*error)(const struct gw_store *store); /* of the last failure; for people */
+
+    /* All else but check() happens between begin() and commit() or rollback(). commit() fails if
+     * anything since begin() has failed, and then has rolled back. If it fails because the disk
+     * does, what was written may be there all the same, or not; after the next begin() that
+     * succeeds the store says which, and that is what the disk says. */
     bool (*begin)(struct gw_store *store);
     bool (*commit)(struct gw_store *store);
     void (*rollback)(struct gw_store *store);
 
-    bool (*put_saga)(struct gw_store *store, struct gw_saga_record *saga); /* new or changed */
+    /* A transaction of its own that writes a little: whether the disk takes it (again). */
+    bool (*check)(struct gw_store *store);
+
+    /* New, or in place of the one of this kind and id, whose number it keeps. Of one that is
+     * committed or undone, the fields and bodies of its undo requests are forgotten: nobody will
+     * send them, and they may be what an operator must not keep. */
+    bool (*put_saga)(struct gw_store *store, struct gw_saga_record *saga);
     bool (*put_step)(struct gw_store *store, const struct gw_step_record *step);
     bool (*find_saga)(struct gw_store *store, struct gw_str kind, struct gw_str id, bool *found,
                       struct gw_saga_record *saga);
     bool (*find_sagas)(struct gw_store *store, bool unfinished_only, int64_t max,
-                       gw_saga_visitor visit, void *user); /* the newest first */
+                       gw_saga_visitor visit, void *user); /* the newest first; max 0: all */
     bool (*find_steps)(struct gw_store *store, int64_t saga, gw_step_visitor visit, void *user);
 
     bool (*put_key)(struct gw_store *store, const struct gw_key_record *key);
@@ -142,7 +164,8 @@ struct gw_store_functions {
     bool (*find_jobs)(struct gw_store *store, bool unfinished_only, int64_t max,
                       gw_job_visitor visit, void *user);
 
-    /* Forgets a bounded number of what is too old or too much; *more: there is more of it. */
+    /* Forgets a bounded number of what is too old or too much, and gives a bounded part of the room
+     * back to the disk; *more: there is more to do. */
     bool (*clean)(struct gw_store *store, const struct gw_store_limits *limits, int64_t now_ms,
                   bool *more);
 };
@@ -155,9 +178,13 @@ static inline const char *gw_store_error(const struct gw_store *store) {
     return store->functions->error(store);
 }
 
+static inline void gw_store_close(struct gw_store *store) {
+    store->functions->close(store);
+}
+
 /* Opens DATA_DIR/moongate.db, or makes it; `folder` NULL: in memory, gone with the process. NULL,
  * with one line in `error`, if it cannot be used; if another process uses it, that is what the line
- * says. */
+ * says. The folder is this process's until close(). */
 struct gw_store *gw_store_sqlite_open(const char *folder, struct gw_buf *error);
 
 #endif

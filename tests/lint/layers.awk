@@ -25,6 +25,6 @@ function complain(text) {
     complain("only core/lua knows Lua")
 }
 /^#include <curl\// && FILENAME != "core/http/curl.c" { complain("only http/curl.c knows libcurl") }
-/^#include <sqlite3/ && FILENAME !~ /^core\/engine\/journal/ { complain("only the journal knows SQLite") }
+/^#include <sqlite3/ && FILENAME !~ /^core\/engine\/store/ { complain("only engine/store* knows SQLite") }
 /^#include <event2\// && FILENAME ~ /^core\/(base|policy)\// { complain("policy does no I/O") }
 END { exit bad }
