@@ -118,11 +118,14 @@ struct gw_store_limit {
     int64_t max_count;
 };
 
+/* Sagas are to be kept at least as long as keys: they decide what a key is worth whose process
+ * died. */
 struct gw_store_limits {
     struct gw_store_limit sagas, jobs; /* the finished ones; others stay, whatever their number */
-    struct gw_store_limit keys;        /* those answered, and those in work that are too old and
-                                          whose process is gone */
-    int64_t max_bytes; /* of all records together: what is above makes the oldest of each kind go */
+    struct gw_store_limit keys;        /* those answered, and by age those in work whose process
+                                          is gone */
+    int64_t max_bytes; /* of all records: beyond it the oldest jobs and keys go, then sagas; 0: no
+                          limit */
 };
 
 struct gw_store;

@@ -1,0 +1,120 @@
+/* What the parts of the SQLite store share: the connection, and how a statement is made, bound, run
+ * and read. For engine/store*.c only.
+ *
+ *     struct gw_sql sql = gw_sql(sqlite, "SELECT state FROM jobs WHERE id = ?");
+ *     gw_sql_put_text(&sql, id);
+ *     if (gw_sql_next(&sql))
+ *         state = gw_sql_int(&sql, 0);
+ *     return gw_sql_end(&sql);
+ *
+ * A failure is kept in the statement and in the store: what follows does nothing, and the end says
+ * false. */
+#ifndef GW_ENGINE_STORE_INTERNAL_H
+#define GW_ENGINE_STORE_INTERNAL_H
+
+#include "engine/store.h"
+
+#include <sqlite3.h>
+
+#define GW_SQL_CACHED 64 /* more than there are statements in engine/store*.c */
+
+struct gw_sqlite {
+    struct gw_store store; /* first: they are converted into each other */
+    sqlite3 *db;           /* owned; NULL: begin() opens it again */
+    char *path;            /* owned; NULL: in memory */
+    int lock;              /* the file that says that the folder is taken; -1: in memory */
+    int64_t opened_ms;     /* when the process opened it, wall clock: what was there before belongs
+                              to another one */
+    bool failed;           /* something has, since begin() */
+    bool is_suspect;       /* the disk has failed: to be opened again */
+    bool is_unsure;        /* it has at the end of a transaction: what is in the file's log may not
+                              be on the disk */
+    int n_logged;          /* pages in the write-ahead log */
+    int checkpointed;      /* SQLite's code of the last try to empty it */
+    char error[512];
+    struct {
+        const char *text;
+        sqlite3_stmt *statement; /* owned */
+    } cached[GW_SQL_CACHED];
+};
+
+struct gw_sql {
+    struct gw_sqlite *sqlite;
+    sqlite3_stmt *statement; /* the cache's; NULL: it failed */
+    int n_put;
+    bool has_run, failed;
+};
+
+static inline struct gw_sqlite *gw_sqlite_of(struct gw_store *store) {
+    return (struct gw_sqlite *)store;
+}
+
+/* --- store_sql.c --- */
+
+/* `text` is its key in the cache: a constant, and in use once at a time. */
+struct gw_sql gw_sql(struct gw_sqlite *sqlite, const char *text);
+
+/* The next parameter. What they point to stays until gw_sql_end(). */
+void gw_sql_put_int(struct gw_sql *sql, int64_t value);
+void gw_sql_put_text(struct gw_sql *sql, struct gw_str text);
+void gw_sql_put_blob(struct gw_sql *sql, struct gw_str bytes);
+void gw_sql_put_null(struct gw_sql *sql);
+
+bool gw_sql_next(struct gw_sql *sql); /* whether there is a row (more) */
+bool gw_sql_end(struct gw_sql *sql);  /* runs it, if nobody has; false if it failed */
+
+/* Columns of the row. Bytes are valid until the next gw_sql_next() or gw_sql_end(). */
+int64_t gw_sql_int(struct gw_sql *sql, int column);
+bool gw_sql_is_null(struct gw_sql *sql, int column);
+struct gw_str gw_sql_bytes(struct gw_sql *sql, int column);
+
+bool gw_sql_exec(struct gw_sqlite *sqlite, const char *text); /* not cached */
+
+/* The one number that a statement says; 0 if it failed. */
+int64_t gw_sql_number(struct gw_sqlite *sqlite, const char *text);
+
+void gw_sql_forget_all(struct gw_sqlite *sqlite); /* empties the cache */
+
+/* Keeps the failure of what was just called; always false. */
+bool gw_sqlite_fail(struct gw_sqlite *sqlite, int code);
+
+/* Copies what they point to into `memory` and points them there. */
+void gw_store_own(struct gw_buf *memory, struct gw_str *const *texts, size_t n);
+
+/* --- store_folder.c --- */
+
+/* Takes the folder for this process; false with one line in `error`. Sets path and lock. */
+bool gw_store_take_folder(struct gw_sqlite *sqlite, const char *folder, struct gw_buf *error);
+
+/* --- store_schema.c --- */
+
+/* Brings the tables to what this program knows, one script after the other; false, with the reason
+ * in sqlite->error, if they are not ours or newer than we are. */
+bool gw_store_migrate(struct gw_sqlite *sqlite, const char *const *scripts, unsigned n);
+bool gw_store_migrate_all(struct gw_sqlite *sqlite);
+
+/* --- store_sagas.c, store_keys.c, store_jobs.c, store_clean.c: see store.h --- */
+
+bool gw_store_put_saga(struct gw_store *store, struct gw_saga_record *saga);
+bool gw_store_put_step(struct gw_store *store, const struct gw_step_record *step);
+bool gw_store_find_saga(struct gw_store *store, struct gw_str kind, struct gw_str id, bool *found,
+                        struct gw_saga_record *saga);
+bool gw_store_find_sagas(struct gw_store *store, bool unfinished_only, int64_t max,
+                         gw_saga_visitor visit, void *user);
+bool gw_store_find_steps(struct gw_store *store, int64_t saga, gw_step_visitor visit, void *user);
+
+bool gw_store_put_key(struct gw_store *store, const struct gw_key_record *key);
+bool gw_store_find_key(struct gw_store *store, struct gw_str scope, struct gw_str key, bool *found,
+                       struct gw_key_record *record);
+bool gw_store_forget_key(struct gw_store *store, struct gw_str scope, struct gw_str key);
+
+bool gw_store_put_job(struct gw_store *store, const struct gw_job_record *job);
+bool gw_store_find_job(struct gw_store *store, struct gw_str id, bool *found,
+                       struct gw_job_record *job);
+bool gw_store_find_jobs(struct gw_store *store, bool unfinished_only, int64_t max,
+                        gw_job_visitor visit, void *user);
+
+bool gw_store_clean(struct gw_store *store, const struct gw_store_limits *limits, int64_t now_ms,
+                    bool *more);
+
+#endif
