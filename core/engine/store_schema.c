@@ -7,7 +7,8 @@
 /* Numbers grow with time, so `number` is the order of age as well. Indexes are partial where most
  * records are finished: what is unfinished is found without a look at them, and retention finds the
  * oldest. The lists of states are those of the queries, word for word, or SQLite does not see that
- * an index serves. A step's row lies beside the saga's others. */
+ * an index serves; it counts without a look at the records only if the index has the state, too. A
+ * step's row lies beside the saga's others. */
 static const char version_1[] =
     "CREATE TABLE sagas ("
     "  number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL,"
@@ -15,7 +16,7 @@ static const char version_1[] =
     "  created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
     "  UNIQUE (id, kind));"
     "CREATE INDEX sagas_unfinished ON sagas (number) WHERE state IN (0, 2);"
-    "CREATE INDEX sagas_finished ON sagas (changed_ms) WHERE state IN (1, 3, 4);"
+    "CREATE INDEX sagas_finished ON sagas (changed_ms, state) WHERE state IN (1, 3, 4);"
     "CREATE TABLE steps ("
     "  saga INTEGER NOT NULL REFERENCES sagas ON DELETE CASCADE, n INTEGER NOT NULL,"
     "  backend TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, outcome INTEGER NOT NULL,"
@@ -30,15 +31,15 @@ static const char version_1[] =
     "  status INTEGER NOT NULL, fields TEXT NOT NULL, body BLOB NOT NULL,"
     "  created_ms INTEGER NOT NULL,"
     "  UNIQUE (key, scope));"
-    "CREATE INDEX keys_in_work ON keys (created_ms) WHERE owner <> '';"
-    "CREATE INDEX keys_answered ON keys (created_ms) WHERE owner = '';"
+    "CREATE INDEX keys_in_work ON keys (created_ms, owner) WHERE owner <> '';"
+    "CREATE INDEX keys_answered ON keys (created_ms, owner) WHERE owner = '';"
     "CREATE TABLE jobs ("
     "  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
     "  args TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     "  progress INTEGER NOT NULL, correlation_id TEXT NOT NULL, result TEXT NOT NULL,"
     "  created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL);"
     "CREATE INDEX jobs_unfinished ON jobs (number) WHERE state IN (0, 1);"
-    "CREATE INDEX jobs_finished ON jobs (finished_ms) WHERE state IN (2, 3, 4);"
+    "CREATE INDEX jobs_finished ON jobs (finished_ms, state) WHERE state IN (2, 3, 4);"
     "CREATE TABLE checks (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"; /* see check() */
 
 /* What is released is never changed, only followed by another one. */
