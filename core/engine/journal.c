@@ -79,7 +79,8 @@ static bool is_faulty(struct gw_journal *journal) {
 }
 
 static void note_fault(struct gw_journal *journal) {
-    const char *text = keep_text(journal, gw_store_error(journal->store));
+    const char *why = gw_store_error(journal->store);
+    const char *text = keep_text(journal, *why ? why : "an operation failed");
     if (atomic_exchange(&journal->fault, text) != text)
         gw_log(GW_LOG_ERROR, "journal: %s", text);
     journal->check_ms = gw_clock_ms() + CHECK_MS;

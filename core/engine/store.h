@@ -132,7 +132,7 @@ struct gw_store;
 
 struct gw_store_functions {
     void (*close)(struct gw_store *store);
-    const char *(*error)(const struct gw_store *store); /* of the last failure; for people */
+    const char *(*error)(const struct gw_store *store); /* of the last failure since begin() */
 
     /* All else but check() happens between begin() and commit() or rollback(). commit() fails if
      * anything since begin() has failed, and then has rolled back. If it fails because the disk

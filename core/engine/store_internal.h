@@ -30,6 +30,7 @@ struct gw_sqlite {
     bool is_unsure;        /* it has at the end of a transaction: what is in the file's log may not
                               be on the disk */
     int n_logged;          /* pages in the write-ahead log */
+    int max_logged;        /* then they are written to the database; tests make it small */
     int checkpointed;      /* SQLite's code of the last try to empty it */
     char error[512];
     struct {

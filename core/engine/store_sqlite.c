@@ -144,7 +144,7 @@ static bool has_room_in_log(struct gw_sqlite *sqlite) {
 }
 
 static void empty_log_if_due(struct gw_sqlite *sqlite) {
-    if (sqlite->n_logged < LOG_PAGES)
+    if (sqlite->n_logged < sqlite->max_logged)
         return;
     int code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     sqlite->checkpointed = code == SQLITE_BUSY ? SQLITE_OK : code;
@@ -152,6 +152,7 @@ static void empty_log_if_due(struct gw_sqlite *sqlite) {
 
 static bool begin(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
+    *sqlite->error = '\0';
     if ((!sqlite->db || sqlite->is_suspect) && !open_again(sqlite))
         return false;
     sqlite->failed = false;
@@ -226,6 +227,7 @@ struct gw_store *gw_store_sqlite_open(const char *folder, struct gw_buf *error) 
     struct gw_sqlite *sqlite = gw_calloc(1, sizeof *sqlite);
     sqlite->store.functions = &functions;
     sqlite->lock = -1;
+    sqlite->max_logged = LOG_PAGES;
     sqlite->opened_ms = gw_clock_wall_ms();
     if (folder && !gw_store_take_folder(sqlite, folder, error)) {
         close_store(&sqlite->store);
