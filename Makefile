@@ -95,6 +95,14 @@ outage: deps-test
 docs:
 	$(Q)lua5.4 docs/reference/main.lua >docs/scripting.md.tmp && mv docs/scripting.md.tmp docs/scripting.md
 
+## bench-journal: what the journal does in BENCH_SECONDS (3) each with 1, 64 and 200 at a time
+bench-journal: $(BUILD)/bench/journal
+	$(Q)tests/bench/in_folder $< $(or $(BENCH_SECONDS),3)
+
+## journal-million: start and size of a journal of COUNT (1000000) finished orders; a minute or two
+journal-million: $(BUILD)/bench/journal_million
+	$(Q)tests/bench/in_folder $< $(or $(COUNT),1000000)
+
 ## fmt: format the C sources in place
 fmt:
 	$(Q)clang-format -i $(shell find core tests -name '*.[ch]')
@@ -111,7 +119,7 @@ clean:
 
 ## help: this list
 help:
-	$(Q)sed -n 's/^## \([a-z]*\): /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	$(Q)sed -n 's/^## \([a-z-]*\): /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 # --- how it is built ---
 
@@ -138,6 +146,11 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  LD   $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The simulation is made of policy alone: no loop, no wires, no Lua.
 SIMULATION := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulate/*.c))
@@ -168,6 +181,6 @@ deps-build deps-test deps-bench: deps-%:
 
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage docs fmt \
-    install clean help run-units deps-build deps-test deps-bench
+.PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage docs bench-journal \
+    journal-million fmt install clean help run-units deps-build deps-test deps-bench
 .SECONDARY:

@@ -104,13 +104,13 @@ static inline void close_journal(void) {
     event_base_free(base);
 }
 
-static int set_up(void **state) {
+static inline int set_up(void **state) {
     int status = make_folder(state);
     open_journal(&(struct gw_store_limits){0});
     return status;
 }
 
-static int tear_down(void **state) {
+static inline int tear_down(void **state) {
     close_journal();
     return remove_folder(state);
 }
