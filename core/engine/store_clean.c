@@ -1,6 +1,6 @@
 #include "engine/store_internal.h"
 
-#define STEP          500  /* records of a kind in one go: some ten milliseconds */
+#define STEP          250  /* records of a kind in one go: some ten milliseconds */
 #define FREE_PAGES    1024 /* room that is kept: records come and go */
 #define PAGES_IN_STEP "512"
 #define FREE_PART     4 /* of a larger file a quarter may be free */
@@ -9,9 +9,10 @@
  * go by number. Each finds its records by a partial index, in the order of age. */
 struct kind {
     const char *count, *by_age, *by_number;
+    enum gw_kind place; /* in gw_sqlite.n_over */
 };
 
-#define FORGET(table, time, condition)                                                  \
+#define FORGET(kind, table, time, condition)                                            \
     {                                                                                   \
         .count = "SELECT count(" time ") FROM " table " WHERE " condition,              \
         .by_age = "DELETE FROM " table " WHERE number IN (SELECT number FROM " table    \
@@ -20,10 +21,10 @@ struct kind {
                      " WHERE " condition " ORDER BY " time " LIMIT ?)",                 \
     }
 
-static const struct kind sagas = FORGET("sagas", "changed_ms", "state IN (1, 3, 4)");
-static const struct kind jobs = FORGET("jobs", "finished_ms", "state IN (2, 3, 4)");
-static const struct kind keys = FORGET("keys", "created_ms", "owner = ''");
-static const struct kind keys_left = FORGET("keys", "created_ms", "owner <> ''");
+static const struct kind sagas = FORGET(GW_KIND_SAGA, "sagas", "changed_ms", "state IN (1, 3, 4)");
+static const struct kind jobs = FORGET(GW_KIND_JOB, "jobs", "finished_ms", "state IN (2, 3, 4)");
+static const struct kind keys = FORGET(GW_KIND_KEY, "keys", "created_ms", "owner = ''");
+static const struct kind keys_left = FORGET(GW_KIND_KEY, "keys", "created_ms", "owner <> ''");
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -45,12 +46,22 @@ static int64_t forget_oldest(struct gw_sqlite *sqlite, const struct kind *kind, 
     return gw_sql_end(&sql) ? sqlite3_changes(sqlite->db) : 0;
 }
 
+/* To count a million takes a while, so it is done once and not again until all that was found to be
+ * too many are gone. */
+static bool apply_count(struct gw_sqlite *sqlite, const struct kind *kind, int64_t max_count) {
+    int64_t *n_over = &sqlite->n_over[kind->place];
+    if (*n_over <= 0)
+        *n_over = gw_sql_number(sqlite, kind->count) - max_count;
+    int64_t n = forget_oldest(sqlite, kind, *n_over);
+    *n_over = n == STEP ? *n_over - n : 0;
+    return *n_over > 0;
+}
+
 static bool apply(struct gw_sqlite *sqlite, const struct kind *kind,
                   const struct gw_store_limit *limit, int64_t now_ms) {
-    int64_t n_old = limit->keep_ms ? forget_older(sqlite, kind, now_ms - limit->keep_ms) : 0;
-    int64_t n_over = limit->max_count ? gw_sql_number(sqlite, kind->count) - limit->max_count : 0;
-    int64_t n = forget_oldest(sqlite, kind, n_over);
-    return n_old == STEP || n == STEP;
+    bool more = limit->keep_ms && forget_older(sqlite, kind, now_ms - limit->keep_ms) == STEP;
+    bool more_by_count = limit->max_count && apply_count(sqlite, kind, limit->max_count);
+    return more || more_by_count;
 }
 
 /* A key in work is its process's; one whose process died is kept as long as its answer would be. */

@@ -18,6 +18,8 @@
 
 #define GW_SQL_CACHED 64 /* more than there are statements in engine/store*.c */
 
+enum gw_kind { GW_KIND_SAGA, GW_KIND_JOB, GW_KIND_KEY, GW_KINDS };
+
 struct gw_sqlite {
     struct gw_store store; /* first: they are converted into each other */
     sqlite3 *db;           /* owned; NULL: begin() opens it again */
@@ -32,6 +34,7 @@ struct gw_sqlite {
     int n_logged;          /* pages in the write-ahead log */
     int max_logged;        /* then they are written to the database; tests make it small */
     int checkpointed;      /* SQLite's code of the last try to empty it */
+    int64_t n_over[GW_KINDS]; /* counted as too many, and not yet forgotten: see store_clean.c */
     char error[512];
     struct {
         const char *text;

@@ -162,9 +162,21 @@ static void a_step_is_bounded(void **state) {
         put_saga(store, n, GW_SAGA_COMMITTED, 0);
     assert_true(store->functions->clean(store, &limits, 10, &more));
     assert_true(more);
-    assert_int_equal(count("sagas"), 700);
-    assert_int_equal(clean(&limits, 10), 2);
+    assert_int_equal(count("sagas"), 950);
+    assert_int_equal(clean(&limits, 10), 4);
     assert_int_equal(count("sagas"), 0);
+}
+
+static void many_too_many_go_in_steps(void **state) {
+    (void)state;
+    struct gw_store_limits limits = {.sagas = {.max_count = 100}};
+    for (int n = 0; n < 1200; n++)
+        put_saga(store, n, GW_SAGA_COMMITTED, n);
+    assert_int_equal(clean(&limits, 10), 5);
+    assert_int_equal(count("sagas"), 100);
+    assert_true(has_saga(store, 1100));
+    assert_int_equal(clean(&limits, 10), 1);
+    assert_int_equal(count("sagas"), 100);
 }
 
 /* --- room --- */
@@ -245,6 +257,7 @@ int main(void) {
         TEST(the_oldest_above_the_number_go),
         TEST(no_limit_is_none),
         TEST(a_step_is_bounded),
+        TEST(many_too_many_go_in_steps),
         TEST(bytes_are_limited),
         TEST(room_is_given_back_to_the_disk),
         TEST(what_is_asked_often_has_an_index),
