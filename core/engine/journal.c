@@ -147,8 +147,9 @@ static unsigned run_each(struct gw_journal *journal, struct op_list *batch) {
 
 static void end_all(struct op_list *batch, bool ok) {
     struct gw_journal_op *op;
-    STAILQ_FOREACH(op, batch, link)
-    op->ok = ok;
+    STAILQ_FOREACH(op, batch, link) {
+        op->ok = ok;
+    }
 }
 
 static bool is_single(const struct op_list *batch) {
