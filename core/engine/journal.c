@@ -104,10 +104,9 @@ static bool begin(struct gw_journal *journal) {
 
 static bool run_all(struct gw_journal *journal, struct op_list *batch) {
     struct gw_store *store = journal->store;
-    struct gw_journal_op *op;
     if (!begin(journal))
         return false;
-    STAILQ_FOREACH(op, batch, link) {
+    for (struct gw_journal_op *op = STAILQ_FIRST(batch); op; op = STAILQ_NEXT(op, link)) {
         if (!op->run(op, store)) {
             store->functions->rollback(store);
             return false;
@@ -132,8 +131,7 @@ static bool run_alone(struct gw_journal *journal, struct gw_journal_op *op, bool
 /* Returns how many failed. */
 static unsigned run_each(struct gw_journal *journal, struct op_list *batch) {
     unsigned n_failed = 0, in_a_row = 0;
-    struct gw_journal_op *op;
-    STAILQ_FOREACH(op, batch, link) {
+    for (struct gw_journal_op *op = STAILQ_FIRST(batch); op; op = STAILQ_NEXT(op, link)) {
         bool is_disk = true;
         op->ok = in_a_row < PATIENCE && run_alone(journal, op, &is_disk);
         in_a_row = !op->ok && is_disk ? in_a_row + 1 : 0;
@@ -146,10 +144,8 @@ static unsigned run_each(struct gw_journal *journal, struct op_list *batch) {
 }
 
 static void end_all(struct op_list *batch, bool ok) {
-    struct gw_journal_op *op;
-    STAILQ_FOREACH(op, batch, link) {
+    for (struct gw_journal_op *op = STAILQ_FIRST(batch); op; op = STAILQ_NEXT(op, link))
         op->ok = ok;
-    }
 }
 
 static bool is_single(const struct op_list *batch) {

@@ -17,7 +17,7 @@
 
 #define BUSY_MS         2000     /* somebody with a shell writes to the file */
 #define LOG_PAGES       4000     /* 16 MB: then the log is written to the database */
-#define LOG_MAX_PAGES   64000    /* if that fails, it ends here */
+#define LOG_MAX_TIMES   16       /* that, if it cannot be */
 #define CHECK_ALL_BYTES 33554432 /* a file up to this size is checked as a whole: some 50 ms */
 #define CACHE_KIB       "16384"
 #define LOG_SIZE_LIMIT  "33554432"
@@ -137,17 +137,24 @@ static bool open_again(struct gw_sqlite *sqlite) {
     return false;
 }
 
-/* The log may grow while somebody reads an old state of the file, but not for want of trying. */
-static bool has_room_in_log(struct gw_sqlite *sqlite) {
-    return sqlite->n_logged < LOG_MAX_PAGES || sqlite->checkpointed == SQLITE_OK ||
-           gw_sqlite_fail(sqlite, sqlite->checkpointed);
-}
-
 static void empty_log_if_due(struct gw_sqlite *sqlite) {
     if (sqlite->n_logged < sqlite->max_logged)
         return;
     int code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     sqlite->checkpointed = code == SQLITE_BUSY ? SQLITE_OK : code;
+}
+
+static bool is_log_stuck(const struct gw_sqlite *sqlite) {
+    return sqlite->n_logged >= sqlite->max_logged * LOG_MAX_TIMES &&
+           sqlite->checkpointed != SQLITE_OK;
+}
+
+/* The log may grow while somebody reads an old state of the file, but not because the database
+ * cannot be written. */
+static bool make_room_in_log(struct gw_sqlite *sqlite) {
+    if (is_log_stuck(sqlite))
+        empty_log_if_due(sqlite);
+    return !is_log_stuck(sqlite) || gw_sqlite_fail(sqlite, sqlite->checkpointed);
 }
 
 static bool begin(struct gw_store *store) {
@@ -156,10 +163,8 @@ static bool begin(struct gw_store *store) {
     if ((!sqlite->db || sqlite->is_suspect) && !open_again(sqlite))
         return false;
     sqlite->failed = false;
-    if (!has_room_in_log(sqlite)) {
-        empty_log_if_due(sqlite); /* for the next one */
+    if (!make_room_in_log(sqlite))
         return false;
-    }
     struct gw_sql sql = gw_sql(sqlite, "BEGIN IMMEDIATE");
     return gw_sql_end(&sql);
 }

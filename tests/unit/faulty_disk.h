@@ -21,6 +21,7 @@ enum disk_fault {
     DISK_WRITES_SHORT, /* likewise, and half of what was to be written is */
     DISK_FAILS,        /* nothing can be written */
     DISK_CANNOT_SYNC,  /* what is written is lost, though it can be read: see fsync on Linux */
+    DISK_HAS_BAD_PART, /* where the database is, but not its log */
     DISK_IS_GONE,      /* nothing can be read either */
 };
 
@@ -151,6 +152,7 @@ static inline void restore_disk(const char *path, uint64_t *random) {
 
 struct disk_file {
     sqlite3_file file;
+    bool is_database;
     struct image *image; /* NULL: not recorded */
     sqlite3_file *real;  /* behind it in the same block */
 };
@@ -175,6 +177,8 @@ static int disk_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int6
     sqlite3_file *real = real_of(file);
     struct image *image = ((struct disk_file *)file)->image;
     if (disk_has(DISK_FAILS) || disk_has(DISK_IS_GONE))
+        return SQLITE_IOERR_WRITE;
+    if (((struct disk_file *)file)->is_database && disk_has(DISK_HAS_BAD_PART))
         return SQLITE_IOERR_WRITE;
     if (grows(real, n, at) && disk_has(DISK_IS_FULL))
         return SQLITE_FULL;
@@ -263,6 +267,7 @@ static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     *disk = (struct disk_file){.real = (sqlite3_file *)(disk + 1)};
     if (disk_has(DISK_IS_GONE))
         return SQLITE_CANTOPEN;
+    disk->is_database = flags & SQLITE_OPEN_MAIN_DB;
     if (disk_is_recorded && flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL))
         disk->image = &images[flags & SQLITE_OPEN_WAL ? 1 : 0];
     int code = disk_real_vfs->xOpen(disk_real_vfs, name, disk->real, flags, out);

@@ -180,6 +180,67 @@ static void after_a_failed_sync_it_says_what_is_there(void **state) {
     assert_int_equal(can_be_found(2), found);
 }
 
+/* --- the log beside the database --- */
+
+#define FEW_PAGES 50
+
+static long log_pages(void) {
+    struct stat about;
+    return stat(in_wal(path), &about) == 0 ? about.st_size / 4096 : 0;
+}
+
+static void open_with_small_log(void) {
+    close_journal();
+    max_logged = FEW_PAGES;
+    open_journal(&(struct gw_store_limits){0});
+    max_logged = 0;
+}
+
+static void the_log_stays_small(void **state) {
+    (void)state;
+    open_with_small_log();
+    for (int n = 0; n < 300; n++)
+        assert_true(put_one(n, SIZE));
+    assert_true(log_pages() < FEW_PAGES * 2);
+}
+
+/* Somebody who reads for long, with a shell or for a backup, holds the log; then it is emptied. */
+static void the_log_shrinks_when_a_reader_is_gone(void **state) {
+    (void)state;
+    sqlite3 *reader;
+    open_with_small_log();
+    assert_true(put_one(0, SIZE));
+    assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+    sqlite3_exec(reader, "BEGIN; SELECT * FROM sagas", NULL, NULL, NULL);
+    for (int n = 1; n < 200; n++)
+        assert_true(put_one(n, SIZE));
+    assert_true(log_pages() > FEW_PAGES * 10);
+    sqlite3_close(reader);
+    for (int n = 200; n < 230; n++)
+        assert_true(put_one(n, 10));
+    close_journal();
+    assert_int_equal(log_pages(), 0);
+    open_journal(&(struct gw_store_limits){0});
+}
+
+static void a_log_that_cannot_be_emptied_stops_the_writing(void **state) {
+    (void)state;
+    int n = 0;
+    open_with_small_log();
+    set_disk(DISK_HAS_BAD_PART, 0);
+    while (put_one(n, SIZE))
+        assert_true(++n < 1000);
+    assert_true(n > 10);
+    assert_true(log_pages() < FEW_PAGES * 20);
+    assert_fault("disk I/O error");
+    set_disk(DISK_IS_WELL, 0);
+    assert_true(put_one(n++, SIZE)); /* at once */
+    struct gw_store *store = look_into_file();
+    for (int i = 0; i < n; i++)
+        assert_true(has_saga(store, i));
+    look_away(store);
+}
+
 /* --- the power is cut --- */
 
 #define CUTS     80
@@ -250,7 +311,7 @@ static int set_up_path(void **state) {
 }
 
 int main(void) {
-    gw_log_set_level(GW_LOG_ERROR + 1);
+    gw_log_set_level(GW_LOG_ERROR + 1); /* each failure is meant */
     use_faulty_disk();
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_path, tear_down)
     const struct CMUnitTest tests[] = {
@@ -262,6 +323,9 @@ int main(void) {
         TEST(a_full_disk_can_be_read),
         TEST(a_small_one_passes_where_a_large_one_cannot),
         TEST(after_a_failed_sync_it_says_what_is_there),
+        TEST(the_log_stays_small),
+        TEST(the_log_shrinks_when_a_reader_is_gone),
+        TEST(a_log_that_cannot_be_emptied_stops_the_writing),
         TEST(what_was_told_to_be_durable_survives_a_power_cut),
     };
     return cmocka_run_group_tests_name("journal_disk", tests, NULL, NULL);
