@@ -16,7 +16,8 @@ OPTIMIZE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) 
     -Wno-format-truncation,-O2 -DNDEBUG)
 CFLAGS   ?= -g
 override CFLAGS += -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes $(WERROR) $(OPTIMIZE) -pthread
-CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags $(PACKAGES))
+CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags $(PACKAGES)) \
+    $(if $(SANITIZE),-DGW_CRASH_POINTS)
 LDFLAGS  += -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
 

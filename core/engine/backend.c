@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "http/server.h"
 #include "http/timer.h"
 
@@ -52,6 +53,7 @@ static void release(struct gw_backend_call *call) {
 static void deliver(struct gw_backend_call *call) {
     gw_line_give_place_back(call);
     call->result.duration_us = gw_clock_us() - call->started_us;
+    GW_CRASH_POINT("after_answer");
     call->done(call->user, &call->result);
     release(call);
 }
@@ -341,6 +343,7 @@ struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_c
     struct gw_backend_call *call = call_new(backend, caller, request);
     call->done = done;
     call->user = user;
+    GW_CRASH_POINT("before_send");
     if (call->target->health.path)
         gw_health_watch(caller, backend);
     if (call->until_ms <= call->started_us / 1000)
@@ -349,5 +352,6 @@ struct gw_backend_call *gw_backend_start(struct gw_backend *backend, struct gw_c
         gw_backend_begin(call);
     else
         wait_in_line(call);
+    GW_CRASH_POINT("after_send");
     return call;
 }

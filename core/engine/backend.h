@@ -86,6 +86,9 @@ struct gw_backend *gw_backends_define(struct gw_backends *backends, const char *
 void gw_backend_options_copy(struct gw_backend_options *to,
                              const struct gw_backend_options *options);
 void gw_backend_options_fini(struct gw_backend_options *copy);
+
+/* Also one that no live scripts name any more; NULL if none ever did. Thread-safe. */
+struct gw_backend *gw_backends_find(struct gw_backends *backends, struct gw_str name);
 const char *gw_backend_name(const struct gw_backend *backend);
 
 /* A breaker of its own by name, for gateway.breaker(); thread-safe, lives as long as the list. The

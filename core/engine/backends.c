@@ -181,6 +181,15 @@ void gw_backend_options_fini(struct gw_backend_options *options) {
     free((char *)options->health.path);
 }
 
+struct gw_backend *gw_backends_find(struct gw_backends *backends, struct gw_str name) {
+    pthread_mutex_lock(&backends->mutex);
+    struct gw_backend *backend = backends->backends;
+    while (backend && !gw_str_equal(gw_str_from(backend->name), name))
+        backend = backend->next;
+    pthread_mutex_unlock(&backends->mutex);
+    return backend;
+}
+
 const char *gw_backend_name(const struct gw_backend *backend) {
     return backend->name;
 }
