@@ -94,13 +94,11 @@ struct gw_saga *gw_saga_open(struct gw_sagas *sagas, struct gw_str kind, struct 
 
 unsigned gw_saga_add(struct gw_saga *saga, const struct gw_stored_request *act,
                      const struct gw_stored_request *undo) {
-    static const struct gw_stored_request none = {{"", 0}, {"", 0}, {"", 0}, {"", 0},
-                                                  {"", 0}, 0,       0};
     struct gw_step_record record = {
         .n = saga->n_steps + 1,
         .act = *act,
         .outcome = GW_STEP_INTENDED,
-        .undo = undo ? *undo : none,
+        .undo = undo ? *undo : gw_no_request,
     };
     size_t size = (saga->n_steps + 1) * sizeof(struct gw_saga_step *);
     saga->steps = gw_realloc(saga->steps, size);
@@ -150,7 +148,7 @@ const struct gw_step_record *gw_saga_step(const struct gw_saga *saga, unsigned i
 /* --- the end --- */
 
 bool gw_saga_commit(struct gw_saga *saga, struct gw_str result, struct gw_saga_wait *wait) {
-    if (saga->phase != GW_SAGA_AT_WORK || !may_begin(saga))
+    if (saga->phase != GW_SAGA_AT_WORK || !may_begin(saga) || !TAILQ_EMPTY(&saga->waits))
         return false;
     gw_buf_clear(&saga->result);
     gw_buf_append_str(&saga->result, result);

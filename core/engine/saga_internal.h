@@ -122,6 +122,7 @@ void gw_saga_on_timer(struct gw_saga *saga);
 
 /* --- saga_write.c --- */
 
+extern const struct gw_stored_request gw_no_request;
 bool gw_saga_is_clean(const struct gw_saga *saga);
 void gw_saga_start_write(struct gw_saga *saga); /* if there is something, and no write under way */
 

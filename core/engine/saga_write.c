@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct gw_stored_request gw_no_request = {
+    .backend = {"", 0}, .method = {"", 0}, .path = {"", 0}, .fields = {"", 0}, .body = {"", 0}};
+
 /* --- copies --- */
 
 /* One block for all the texts, which then point into it. */
@@ -88,7 +91,14 @@ static bool blank_steps(struct gw_store *store, int64_t saga) {
     if (!store->functions->find_steps(store, saga, keep_last, &last))
         return false;
     for (unsigned n = 1; n <= last; n++) {
-        struct gw_step_record blank = {.saga = saga, .n = n, .outcome = GW_STEP_HAD_NO_EFFECT};
+        struct gw_step_record blank = {
+            .saga = saga,
+            .n = n,
+            .act = gw_no_request,
+            .outcome = GW_STEP_HAD_NO_EFFECT,
+            .undo = gw_no_request,
+            .undo_error = {"", 0},
+        };
         if (!store->functions->put_step(store, &blank))
             return false;
     }
