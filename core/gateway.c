@@ -22,6 +22,12 @@
 #define LOOK_AGAIN_S 1  /* where scripts could not be loaded yet */
 #define COMPLAIN_S   60 /* while the last good scripts stand in for those on disk */
 
+/* What the journal keeps. */
+#define KEEP_SAGA_MS (INT64_C(30) * 86400 * 1000)
+#define MAX_SAGAS    1000000
+#define KEEP_KEY_MS  (INT64_C(86400) * 1000)
+#define MAX_KEYS     1000000
+
 struct gateway {
     const struct gw_settings *settings;
     struct gw_worker_shared shared;
@@ -38,11 +44,35 @@ struct gateway {
 
 static bool is_ready(void *user, const char **reason) {
     struct gateway *gateway = user;
-    *reason = "shutting down";
-    return !atomic_load(&gateway->draining);
+    if (atomic_load(&gateway->draining))
+        *reason = "shutting down";
+    else if (gw_journal_fault(gateway->shared.journal))
+        *reason = "journal";
+    else if (!gw_sagas_are_recovered(&gateway->shared.sagas))
+        *reason = "recovering";
+    else
+        return true;
+    return false;
 }
 
 /* --- start --- */
+
+static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
+    const char *folder = gateway->settings->data_dir;
+    struct gw_store *store = gw_store_sqlite_open(folder, error);
+    struct gw_store_limits limits = {
+        .sagas = {KEEP_SAGA_MS, MAX_SAGAS},
+        .jobs = {KEEP_KEY_MS, MAX_KEYS},
+        .keys = {KEEP_KEY_MS, MAX_KEYS},
+    };
+    if (!store)
+        return false;
+    if (!folder)
+        gw_log(GW_LOG_WARN,
+               "DATA_DIR is not set: what sagas have to undo is lost with the process");
+    gateway->shared.journal = gw_journal_new(store, &limits);
+    return true;
+}
 
 static void make_workers(struct gateway *gateway) {
     unsigned n = (unsigned)gateway->settings->workers;
@@ -156,6 +186,17 @@ static void end_watching(struct gateway *gateway) {
     event_del(gateway->complain);
 }
 
+/* What is left of an earlier process is known before anybody can ask for more. */
+static bool start(struct gateway *gateway, struct gw_buf *error) {
+    if (!open_journal(gateway, error))
+        return false;
+    make_workers(gateway);
+    if (!load(gateway, error))
+        return false;
+    gw_worker_recover(gateway->workers[0]);
+    return listen_all(gateway, error);
+}
+
 /* --- the control loop --- */
 
 static void drain_workers(evutil_socket_t fd, short what, void *user) {
@@ -243,6 +284,7 @@ static void fini(struct gateway *gateway) {
     for (unsigned i = 0; i < n; i++)
         gw_worker_free(gateway->workers[i]);
     free(gateway->workers);
+    gw_journal_free(gateway->shared.journal);
     gw_jobs_free(gateway->shared.jobs);
     gw_backends_free(gateway->shared.backends);
     event_free(gateway->look_again);
@@ -260,8 +302,7 @@ int gw_gateway_run(const struct gw_settings *settings) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* until it is waited for */
     init(&gateway, settings);
-    make_workers(&gateway);
-    bool ok = load(&gateway, &error) && listen_all(&gateway, &error);
+    bool ok = start(&gateway, &error);
     if (ok)
         control(&gateway);
     else

@@ -31,6 +31,7 @@ struct gw_worker {
     struct event_base *base;
     struct gw_client *client;
     struct gw_caller *caller; /* of backends, by `client` */
+    struct gw_sagas *sagas;
     struct gw_server *server;
     struct gw_generation *generation; /* live, as far as it knows */
     struct retired *retired;          /* owned; oldest first */
@@ -272,7 +273,8 @@ static const struct gw_server_handler handler = {
 /* --- shutdown --- */
 
 static bool is_done(const struct gw_worker *worker) {
-    return gw_server_connections(worker->server) == 0 && flows_in_work(worker) == 0;
+    return gw_server_connections(worker->server) == 0 && flows_in_work(worker) == 0 &&
+           !gw_sagas_are_busy(worker->sagas);
 }
 
 static void look_again(struct gw_worker *worker) {
@@ -349,6 +351,8 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     worker->base = event_base_new();
     worker->client = gw_client_new(worker->base, &options);
     worker->caller = gw_caller_new(worker->base, worker->client);
+    worker->sagas = gw_sagas_new(worker->base, worker->caller, shared->backends, shared->journal,
+                                 &shared->sagas, &gw_saga_timing);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->wake_event =
         event_new(worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
@@ -364,10 +368,15 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
         .caller = worker->caller,
         .backends = worker->shared->backends,
         .jobs = worker->shared->jobs,
+        .sagas = worker->sagas,
         .settings = worker->shared->settings,
         .ready = worker->shared->ready,
         .user = worker->shared->user,
     };
+}
+
+void gw_worker_recover(struct gw_worker *worker) {
+    gw_sagas_recover(worker->sagas);
 }
 
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {
@@ -399,6 +408,7 @@ uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf
 static void *run(void *user) {
     struct gw_worker *worker = user;
     event_base_dispatch(worker->base);
+    gw_sagas_stop(worker->sagas);
     gw_log_end_thread();
     return NULL;
 }
@@ -424,6 +434,7 @@ void gw_worker_close(struct gw_worker *worker) {
 void gw_worker_free(struct gw_worker *worker) {
     if (!worker)
         return;
+    gw_sagas_free(worker->sagas);
     gw_caller_free(worker->caller);
     gw_client_free(worker->client);
     event_free(worker->drain_event);

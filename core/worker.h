@@ -15,6 +15,8 @@ struct gw_worker_shared {
     const struct gw_settings *settings;
     struct gw_backends *backends;
     struct gw_jobs *jobs;
+    struct gw_journal *journal;
+    struct gw_sagas_shared sagas;
     _Atomic int64_t in_flight;      /* requests in work; MAX_IN_FLIGHT */
     _Atomic unsigned n_connections; /* of all workers */
     bool (*ready)(void *user, const char **reason);
@@ -26,6 +28,9 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
 
 /* What a Lua state of this worker needs. */
 struct gw_host gw_worker_host(struct gw_worker *worker);
+
+/* Before any worker starts, of one of them: undoes what an earlier process left. */
+void gw_worker_recover(struct gw_worker *worker);
 
 /* Binds HOST and `port` (0: any) and returns the port, or 0 with one line in `error`. */
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);

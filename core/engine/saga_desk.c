@@ -83,7 +83,7 @@ static void add_request(struct gw_buf *out, const char *key,
     gw_buf_append_char(out, '}');
 }
 
-static void add_step(struct gw_buf *out, const struct gw_step_record *step) {
+void gw_step_json(const struct gw_step_record *step, struct gw_buf *out) {
     static const char *const outcomes[] = {"unknown", "done", "no effect"};
     static const char *const states[] = {"none", "pending", "done"};
     gw_buf_append_char(out, '{');
@@ -110,7 +110,7 @@ void gw_saga_view_json(const struct gw_saga_view *view, struct gw_buf *out) {
     for (unsigned i = 0; i < view->n_steps; i++) {
         if (i)
             gw_buf_append_char(out, ',');
-        add_step(out, &view->steps[i]);
+        gw_step_json(&view->steps[i], out);
     }
     gw_buf_append_str(out, GW_STR("]}"));
 }
@@ -127,6 +127,8 @@ static void forget(struct gw_desk_query *query) {
 
 static bool keep_step(void *user, const struct gw_step_record *record) {
     struct gw_desk_query *query = user;
+    if (!record->act.method.len)
+        return true; /* the place of a step of an earlier saga of this name */
     size_t size = (query->n_steps + 1) * sizeof(struct gw_saga_step *);
     query->steps = gw_realloc(query->steps, size);
     query->steps[query->n_steps++] = gw_saga_step_copy(record);

@@ -50,5 +50,6 @@ void gw_desk_cancel(struct gw_desk_query *query); /* `done` is not called */
 
 /* The view as one JSON object, for operators. */
 void gw_saga_view_json(const struct gw_saga_view *view, struct gw_buf *out);
+void gw_step_json(const struct gw_step_record *step, struct gw_buf *out);
 
 #endif

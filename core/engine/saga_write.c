@@ -72,7 +72,7 @@ struct gw_saga_write {
     struct gw_saga *saga;         /* the loop's */
     struct gw_saga_record record; /* its texts are the saga's, which outlives this */
     bool may_be_there;            /* an earlier write of its beginning failed, as it seemed */
-    int64_t number;               /* as the store knows it now */
+    int64_t number; /* as the store knows it; of an earlier run, if this one is not the first */
     enum gw_saga_verdict verdict;
     uint64_t version;
     unsigned n_steps;
@@ -109,7 +109,8 @@ static bool blank_steps(struct gw_store *store, int64_t saga) {
  * or one that stands in its way. */
 static bool adopt(struct gw_saga_write *write, struct gw_store *store,
                   struct gw_saga_record *record, const struct gw_saga_record *found) {
-    bool is_same = write->may_be_there && found->created_ms == record->created_ms &&
+    bool is_same = (write->may_be_there || write->number) &&
+                   found->created_ms == record->created_ms &&
                    gw_str_equal(found->correlation_id, record->correlation_id);
     bool is_past = found->state == GW_SAGA_UNDONE || found->state == GW_SAGA_RESOLVED;
     if (!is_same && !is_past) {
@@ -147,18 +148,25 @@ static bool put_steps(struct gw_saga_write *write, struct gw_store *store) {
     return true;
 }
 
+/* The steps first, where that can be: of a saga that is over the store forgets what they hold. */
+static bool put(struct gw_saga_write *write, struct gw_store *store,
+                struct gw_saga_record *record) {
+    bool is_new = record->number == 0;
+    write->number = record->number;
+    if (is_new && !store->functions->put_saga(store, record))
+        return false;
+    write->number = record->number;
+    return put_steps(write, store) && (is_new || write->verdict == GW_SAGA_IS_RESOLVED ||
+                                       store->functions->put_saga(store, record));
+}
+
 static bool run_write(struct gw_journal_op *op, struct gw_store *store) {
     struct gw_saga_write *write = (struct gw_saga_write *)op;
     struct gw_saga_record record = write->record; /* it may be run twice */
     write->verdict = GW_SAGA_IS_WRITTEN;
     if (!look(write, store, &record))
         return false;
-    if (write->verdict == GW_SAGA_IS_TAKEN)
-        return true;
-    if (write->verdict == GW_SAGA_IS_WRITTEN && !store->functions->put_saga(store, &record))
-        return false;
-    write->number = record.number;
-    bool ok = put_steps(write, store);
+    bool ok = write->verdict == GW_SAGA_IS_TAKEN || put(write, store, &record);
     GW_CRASH_POINT("in_write");
     return ok;
 }
@@ -223,6 +231,8 @@ void gw_saga_start_write(struct gw_saga *saga) {
 static bool keep_step(void *user, const struct gw_step_record *record) {
     struct gw_saga_read *read = user;
     unsigned n = read->n_steps + 1;
+    if (!record->act.method.len)
+        return true; /* a blank, see above */
     read->steps = gw_realloc(read->steps, n * sizeof(struct gw_saga_step *));
     read->steps[read->n_steps++] = gw_saga_step_copy(record);
     return true;

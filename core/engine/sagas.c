@@ -122,7 +122,7 @@ static bool keep_record(void *user, const struct gw_saga_record *record) {
 static bool run_recovery(struct gw_journal_op *op, struct gw_store *store) {
     struct gw_recovery *recovery = (struct gw_recovery *)op;
     forget_records(recovery);
-    return store->functions->find_sagas(store, true, INT64_MAX, keep_record, recovery);
+    return store->functions->find_sagas(store, true, 0, keep_record, recovery);
 }
 
 static void work_on(struct gw_sagas *sagas) {

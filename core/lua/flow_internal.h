@@ -66,6 +66,8 @@ struct gw_flow {
     struct gw_buf call_targets; /* in development only: "GET /path" of each of calls[], each
                                    ended by a NUL */
 
+    struct gw_saga_handle *sagas; /* that it opened and has not left; theirs */
+
     struct gw_children *group; /* of a child */
     int index;                 /* of a child: its argument, from 1 */
     bool failed;               /* of a child: its function raised */
@@ -94,6 +96,9 @@ bool gw_flow_is_cancelled(const struct gw_flow *flow);
 
 /* Called before yielding with `wait`, after everything has been started. */
 void gw_flow_wait(struct gw_flow *flow, struct gw_wait *wait);
+
+/* saga.c: at the end of the flow; what is not committed is undone, by itself. */
+void gw_flow_leave_sagas(struct gw_flow *flow);
 
 /* request.c: pushes the table that the handler is given. */
 void l_push_request(lua_State *L, struct gw_flow *flow);

@@ -62,6 +62,7 @@ void gw_flow_free_coroutine(struct gw_flow *flow) {
 /* Everything a run leaves behind. The match's buffers and the coroutine, which has come to its end
  * and can run another function, stay for the next one. */
 static void clear_flow(struct gw_flow *flow) {
+    gw_flow_leave_sagas(flow);
     if (flow->timer_set)
         event_del(&flow->deadline_timer);
     if (flow->in_work)

@@ -8,6 +8,7 @@
 #include "base/settings.h"
 #include "engine/backend.h"
 #include "engine/jobs.h"
+#include "engine/saga.h"
 #include "lua/budget.h"
 #include "lua/heap.h"
 #include "lua/sources.h"
@@ -26,6 +27,7 @@ struct gw_host {
     struct gw_caller *caller; /* the worker's */
     struct gw_backends *backends;
     struct gw_jobs *jobs;
+    struct gw_sagas *sagas; /* the worker's; NULL as the caller is */
     const struct gw_settings *settings;
     unsigned generation;                            /* its number */
     bool (*ready)(void *user, const char **reason); /* for GET /ready */

@@ -109,14 +109,36 @@ gateway.route("POST /api/v1/orders", { deadline = 30 }, function(req)
   local saga <close> = gateway.saga("order", order_id)
   reserve(saga, order_id, order.items)
   local total <const>, currency <const> = add_up(order.items, calculate(order))
-  saga:commit()
-
-  return 201, {
+  local confirmed <const> = {
     orderId = order_id,
     status = "CONFIRMED",
     customerId = order.customer_id,
     items = order.items,
     totalPrice = money.number(total),
     currency = currency,
+  }
+  saga:commit(confirmed)
+  return 201, confirmed, { location = "/api/v1/orders/" .. order_id }
+end)
+
+-- What becomes of an order, in the words of its saga.
+local STATUS <const> = {
+  open = "PENDING",
+  compensating = "COMPENSATING",
+  undone = "FAILED",
+  resolved = "FAILED",
+}
+
+gateway.route("GET /api/v1/orders/:orderId", function(req)
+  local order_id <const> = req.params.orderId
+  local saga <const> = gateway.saga_status("order", order_id)
+  if not saga then gateway.fail(404, ("there is no order '%s'"):format(order_id)) end
+  if saga.state == "committed" then return 200, saga.result end
+  return 200, {
+    orderId = order_id,
+    status = STATUS[saga.state],
+    reason = saga.reason,
+    undone = saga.undone,
+    undo_failed = saga.undo_failed,
   }
 end)

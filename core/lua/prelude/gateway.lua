@@ -47,6 +47,7 @@ return {
   map = flow.map,
   sleep = flow.sleep,
   saga = saga.open,
+  saga_status = saga.status,
   remaining = core.remaining,
   fail = problem.raise,
   drop = route.drop,

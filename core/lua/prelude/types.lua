@@ -324,7 +324,15 @@ function gateway.sleep(seconds) end
 ---     local saga <close> = gateway.saga("order", id)
 ---     saga:step(b.stock:post("/reserve", ...), b.stock:post("/release", ...))
 ---     saga:commit()
----@param kind string              for the log
+---
+--- It outlives the process: what there is to undo is in the journal before a step is sent, and what
+--- is neither committed nor undone when the gateway ends, or is killed, is undone when it starts
+--- again. An undo that fails is tried again, up to an hour apart, until it is done or an operator
+--- resolves it. So an undo must bear to be sent twice, and to come before its step or without it.
+---
+--- Kind and id are its name. One that is under way or committed cannot begin again (a problem 409);
+--- one that was undone can.
+---@param kind string
 ---@param id string
 ---@return gateway.Saga
 function gateway.saga(kind, id) end
@@ -335,19 +343,47 @@ function gateway.saga(kind, id) end
 ---@field id string
 local Saga = {}
 
---- Sends `act`. Its undo counts from before it is sent, unless the failure proves that nothing
---- happened: after a timeout, for one, the step is undone.
+--- Sends `act`, once its undo is in the journal; a problem 503 if that cannot be written. Its undo
+--- counts from before it is sent, unless the failure proves that nothing happened: after a timeout,
+--- for one, the step is undone. Of the options of an undo count query, headers, json, body and
+--- timeout.
 ---@param act gateway.Call
 ---@param undo? gateway.Call
 ---@return gateway.Response
 function Saga:step(act, undo) end
 
---- What was done stays.
-function Saga:commit() end
+--- What was done stays. Returns when that is durable; a problem 503 if it cannot be.
+---@param result? any              kept with it, for saga_status(); travels as JSON
+function Saga:commit(result) end
 
 --- Undoes now.
----@param reason? string           for the log
+---@param reason? string           for the log, and for saga_status()
 function Saga:undo(reason) end
+
+---@class gateway.Undo
+---@field backend string
+---@field method string
+---@field path string
+---@field body? any                not kept once the saga is over
+---@field reason? string           why it failed
+
+---@class gateway.SagaStatus
+---@field kind string
+---@field id string
+---@field state "open"|"committed"|"compensating"|"undone"|"resolved"
+---@field reason? string           why it is undone, or resolved
+---@field result? any              what commit() was given
+---@field undone? gateway.Undo[]   newest first
+---@field undo_failed? gateway.Undo[] that are still to be done
+---@field created_at number        seconds since 1970
+---@field changed_at number
+
+--- What became of a saga, from the journal: also of one of an earlier process. nil if there is none
+--- of this name, or it has been forgotten. A problem 503 if the journal cannot be read.
+---@param kind string
+---@param id string
+---@return gateway.SagaStatus?
+function gateway.saga_status(kind, id) end
 
 --- Ends the request with a problem (RFC 9457).
 ---

@@ -33,6 +33,7 @@ local PHRASES <const> = {
   decode = "gave an answer that cannot be read",
   too_large = "answered with more than is accepted",
   cancelled = "was not waited for",
+  undefined = "is not defined any more",
 }
 
 -- What a backend says about its refusal, in the three shapes that are common: problem+json and

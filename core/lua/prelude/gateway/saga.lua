@@ -1,12 +1,13 @@
 -- Sagas: a series of steps, each beside the request that undoes it. A saga that is left without
--- commit() - by an error, a cancelled request or a plain return - undoes what was done, newest
--- first.
+-- commit() - by an error, a cancelled request, a plain return or the end of the process - is
+-- undone, newest first.
 --
 --     local saga <close> = gateway.saga("order", order_id)
 --     saga:step(reserve, release)
 --     saga:commit()
 --
--- An undo is a plain request: all that is needed to send it is in its fields.
+-- What there is to undo is in the journal before a step is sent, as plain data; the core undoes it
+-- (engine/saga.h), not the script.
 local core <const> = require "gateway.core"
 local backend <const> = require "gateway.backend"
 local failure <const> = require "gateway.failure"
@@ -23,9 +24,6 @@ local Saga <const> = { __name = "gateway.saga", __metatable = false }
 local methods <const> = {}
 Saga.__index = methods
 
--- Seconds before the second and the third try of an undo.
-local PAUSES <const> = { 0.1, 0.5 }
-
 -- With these nothing has reached the backend's application.
 local NEVER_SENT <const> = { connect = true, dns = true, tls = true, open = true, refused = true }
 
@@ -40,111 +38,96 @@ local function had_no_effect(failed)
   return NEVER_SENT[failed.kind] or is_refusal(failed)
 end
 
-local function is_done(result)
-  return not failure.is(result) or (result.kind == "status" and result.status == 404)
+local function problem_of(status, detail, fault)
+  if fault then detail = detail .. ": " .. fault end
+  return failure.new { kind = "problem", status = status, detail = detail }
 end
 
--- Returns nil once it is undone, else the last failure.
-local function try_undo(undo)
-  for attempt = 1, #PAUSES + 1 do
-    local result <const> = flow.try(undo)
-    if is_done(result) then return nil end
-    local pause <const> = PAUSES[attempt]
-    if not pause then return result end
-    core.sleep(pause)
-  end
+-- What a saga's record says to clients: of a bug no more than they are told anyway.
+local function reason_for(raised)
+  if not failure.is(raised) then return "internal error" end
+  return raised.kind ~= "problem" and not raised.backend and raised.message or raised:reason()
 end
 
--- How an undo is named in the answer to the client.
-local function describe(undo, reason)
-  local body <const> = undo.options and undo.options.json
+-- --- what was undone, for the answer to the client ---
+
+-- The core's words are those of tostring(failure): "status 500", "connect (Connection refused)".
+local function reason_of(undo, text)
+  local kind <const>, status <const> = text:match "^([%l_]+) ?(%d*)"
+  return failure.new {
+    kind = kind,
+    status = math.tointeger(tonumber(status)),
+    backend = undo.backend,
+  }:reason()
+end
+
+-- A body that is no JSON stands for itself.
+local function body_of(undo)
+  if not undo.body then return nil end
+  local body <const> = json.decode(undo.body)
+  if body == nil then return undo.body end
+  return body
+end
+
+local function describe(step)
+  local undo <const> = step.undo
   return {
     backend = undo.backend,
     method = undo.method,
     path = undo.path,
-    body = body,
-    reason = reason,
+    body = body_of(undo),
+    reason = step.undo_error and reason_of(undo, step.undo_error),
   }
 end
 
-local function copy(given)
-  local copied <const> = {}
-  for name, value in next, given do
-    copied[name] = value
-  end
-  return copied
-end
-
--- The undo as it is now: the script may change the tables it was made of before it is needed. An
--- undo that cannot be sent is found here, before its step is.
-local function snapshot(undo)
-  local given <const> = undo.options
-  if not given then return undo end
-  local options <const> = copy(given)
-  if given.json ~= nil then options.json = json.decode(json.encode(given.json)) end
-  if given.headers then options.headers = copy(given.headers) end
-  return setmetatable({
-    handle = undo.handle,
-    backend = undo.backend,
-    method = undo.method,
-    path = undo.path,
-    options = options,
-  }, backend.Request)
-end
-
-local function note(list, entry)
-  local context <const> = core.context()
-  context[list] = context[list] or {}
-  table.insert(context[list], entry)
-end
-
-local function undo_one(self, undo)
-  local failed <const> = try_undo(undo)
-  if not failed then
-    note("undone", describe(undo))
-    return
-  end
-  note("undo_failed", describe(undo, failed:reason()))
-  log.write("error", "an undo failed", {
-    saga = self.kind,
-    saga_id = self.id,
-    undo = tostring(undo),
-    error = tostring(failed),
-  })
-end
-
--- One that cannot even be tried does not stop the others. Returns the first error. Each is
--- shielded, because the request may be over: its client gone, its deadline passed, its budget
--- spent.
-local function undo_all(self)
-  local first
-  for i = #self.undos, 1, -1 do
-    core.shield(true)
-    local ok <const>, raised <const> = pcall(undo_one, self, self.undos[i])
-    core.shield(false)
-    if not ok then
-      first = first or raised
-      log.write("error", "an undo failed", { saga = self.kind, error = text.of(raised) })
+-- The undos that are done, and those that have failed so far; newest first, or nil.
+local function undos_of(steps)
+  local undone, failed
+  for i = #steps, 1, -1 do
+    local step <const> = steps[i]
+    if step.undo_state == "done" then
+      undone = undone or {}
+      undone[#undone + 1] = describe(step)
+    elseif step.undo_state == "pending" then
+      failed = failed or {}
+      failed[#failed + 1] = describe(step)
     end
   end
-  return first
+  return undone, failed
 end
 
-local function roll_back(self, reason)
-  self.state = "undone"
-  if #self.undos == 0 then return end
-  log.write("warn", "a saga is undone", {
-    saga = self.kind,
-    saga_id = self.id,
-    steps = #self.undos,
-    reason = reason and text.of(reason),
-  })
-  local raised <const> = undo_all(self)
-  if raised then error(raised, 0) end
+local function note(list, entries)
+  if not entries then return end
+  local context <const> = core.context()
+  local noted <const> = context[list] or {}
+  context[list] = table.move(entries, 1, #entries, #noted + 1, noted)
 end
+
+-- --- a saga ---
+
+-- `reason` is for clients, `text` for the log.
+local function roll_back(self, reason, text)
+  self.state = "undone"
+  if self.to_undo > 0 then
+    log.write("warn", "a saga is undone", {
+      saga = self.kind,
+      saga_id = self.id,
+      steps = self.to_undo,
+      reason = text,
+    })
+  end
+  local steps <const> = core.saga_undo(self.handle, reason)
+  local undone <const>, failed <const> = undos_of(steps or {})
+  note("undone", undone)
+  note("undo_failed", failed)
+end
+
+local UNCOMMITTED <const> = "it was not committed"
 
 function Saga.__close(self, raised)
-  if self.state == "open" then roll_back(self, raised or "it was not committed") end
+  if self.state ~= "open" then return end
+  if raised == nil then return roll_back(self, UNCOMMITTED, UNCOMMITTED) end
+  roll_back(self, reason_for(raised), tostring(raised))
 end
 
 local function refuse_use(self)
@@ -154,36 +137,65 @@ local function refuse_use(self)
   end
 end
 
-local function remove(list, item)
-  for i = #list, 1, -1 do
-    if list[i] == item then return table.remove(list, i) end
+local function refuse_step(act, undo)
+  if getmetatable(act) ~= backend.Request then return "saga:step wants a request" end
+  if undo ~= nil and getmetatable(undo) ~= backend.Request then
+    return "saga:step wants a request as the undo"
   end
 end
 
--- Sends `act` and returns its response. The undo is noted before: if the step's outcome stays
+-- Raises, unless the journal has it.
+local function require_written(self, answer, fault)
+  if answer == "written" then return end
+  if answer == "not written" then
+    error(problem_of(503, "the journal cannot be written", fault), 0)
+  elseif answer == "taken" then
+    self.state = "another one's"
+    error(problem_of(409, ("%s %s is under way or done already"):format(self.kind, self.id)), 0)
+  elseif answer == "in doubt" then
+    self.state = "in doubt"
+    error(problem_of(503, ("the journal cannot be written, and whether %s %s is done will only be"
+      .. " known when it can be again"):format(self.kind, self.id), fault), 0)
+  end
+  error(problem_of(503, ("%s %s is being undone"):format(self.kind, self.id)), 0)
+end
+
+-- Sends `act` and returns its response. The undo is durable before: if the step's outcome stays
 -- unknown, it is undone.
 function methods:step(act, undo)
-  local refused <const> = refuse_use(self)
+  local refused <const> = refuse_use(self) or refuse_step(act, undo)
   if refused then error(refused, 2) end
-  if getmetatable(act) ~= backend.Request then error("saga:step wants a request", 2) end
-  if undo ~= nil and getmetatable(undo) ~= backend.Request then
-    error("saga:step wants a request as the undo", 2)
-  end
+  local ok <const>, n <const> = pcall(core.saga_add, self.handle, act, undo)
+  if not ok then error("saga:step: the undo cannot be sent: " .. tostring(n), 2) end
   if undo then
-    local ok <const>, taken <const> = pcall(snapshot, undo)
-    if not ok then error("saga:step: the undo cannot be sent: " .. tostring(taken), 2) end
-    undo = taken
+    require_written(self, core.saga_write(self.handle, n))
+    self.to_undo = self.to_undo + 1
   end
-  table.insert(self.undos, undo)
+  self.under_way = self.under_way + 1
   local result <const> = flow.try(act)
-  if undo and failure.is(result) and had_no_effect(result) then remove(self.undos, undo) end
+  self.under_way = self.under_way - 1
+  local failed <const> = failure.is(result)
+  if not failed then
+    core.saga_outcome(self.handle, n, true)
+  elseif had_no_effect(result) then
+    core.saga_outcome(self.handle, n, false)
+    if undo then self.to_undo = self.to_undo - 1 end
+  end
   return flow.settle(act, result)
 end
 
--- What was done stays.
-function methods:commit()
+-- What was done stays, and `result` with it. Returns when that is durable.
+function methods:commit(result)
   local refused <const> = refuse_use(self)
+    or self.under_way > 0 and "saga:commit: a step of it is still under way"
   if refused then error(refused, 2) end
+  local text
+  if result ~= nil then
+    local ok <const>, encoded <const> = pcall(json.encode, result)
+    if not ok then error("saga:commit: " .. tostring(encoded), 2) end
+    text = encoded
+  end
+  require_written(self, core.saga_commit(self.handle, text))
   self.state = "committed"
 end
 
@@ -191,14 +203,50 @@ end
 function methods:undo(reason)
   local refused <const> = refuse_use(self)
   if refused then error(refused, 2) end
-  roll_back(self, reason)
+  local text <const> = reason ~= nil and tostring(reason) or nil
+  roll_back(self, text or "the script undid it", text)
+end
+
+local function refuse_names(kind, id, what)
+  if type(kind) ~= "string" or type(id) ~= "string" or kind == "" or id == "" then
+    return ("%s wants a kind and an id, both strings"):format(what)
+  end
 end
 
 function saga.open(kind, id)
-  if type(kind) ~= "string" or type(id) ~= "string" then
-    error("gateway.saga wants a kind and an id, both strings", 2)
+  local refused <const> = refuse_names(kind, id, "gateway.saga")
+  if refused then error(refused, 2) end
+  return setmetatable({
+    kind = kind,
+    id = id,
+    state = "open",
+    handle = core.saga_open(kind, id),
+    to_undo = 0,
+    under_way = 0,
+  }, Saga)
+end
+
+-- What became of a saga; nil if there is none of this name, or it was too long ago.
+function saga.status(kind, id)
+  local refused <const> = refuse_names(kind, id, "gateway.saga_status")
+  if refused then error(refused, 2) end
+  local found <const>, unknown <const>, fault <const> = core.saga_status(kind, id)
+  if not found then
+    if unknown then error(problem_of(503, "the journal cannot be read", fault)) end
+    return nil
   end
-  return setmetatable({ kind = kind, id = id, state = "open", undos = {} }, Saga)
+  local undone <const>, failed <const> = undos_of(found.steps)
+  return {
+    kind = found.kind,
+    id = found.id,
+    state = found.state,
+    reason = found.reason,
+    result = found.result,
+    undone = undone,
+    undo_failed = failed,
+    created_at = found.created_at,
+    changed_at = found.changed_at,
+  }
 end
 
 return saga

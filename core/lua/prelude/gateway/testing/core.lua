@@ -10,6 +10,7 @@
 local json <const> = require "gateway.json"
 local calls <const> = require "gateway.testing.calls"
 local router <const> = require "gateway.testing.router"
+local sagas <const> = require "gateway.testing.sagas"
 local Scheduler <const> = require "gateway.testing.scheduler"
 
 local core_of <const> = {}
@@ -432,6 +433,7 @@ function core_of.new(world)
   declare_functions(core, world)
   other_functions(core, world, current)
   job_functions(core, world, current)
+  sagas.add(core, world)
   return core
 end
 
