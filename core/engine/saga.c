@@ -259,6 +259,7 @@ void gw_saga_written(struct gw_saga *saga, enum gw_saga_verdict verdict, uint64_
         answer_waits(saga, version, ok ? GW_SAGA_WRITTEN : GW_SAGA_NOT_WRITTEN);
         if (saga->waits_to_undo && saga->phase == GW_SAGA_UNDOING)
             gw_saga_may_undo(saga, ok);
+        gw_saga_tell_round(saga, ok, version);
         write_on(saga, ok);
     }
     gw_saga_free_if_over(saga);

@@ -105,8 +105,8 @@ void gw_saga_outcome(struct gw_saga *saga, unsigned step, enum gw_step_outcome o
  * itself). `result`: JSON, or empty. False as above. */
 bool gw_saga_commit(struct gw_saga *saga, struct gw_str result, struct gw_saga_wait *wait);
 
-/* Undoes. False: there is nothing to wait for, it is undone or cannot be for now. `wait` may be
- * NULL. */
+/* Undoes: ENDED, once each undo has been tried and that is written. False: there is nothing to wait
+ * for. `wait` may be NULL. */
 bool gw_saga_undo(struct gw_saga *saga, struct gw_str reason, struct gw_saga_wait *wait);
 
 /* The owner has gone; if the saga is still at work, it is undone. */

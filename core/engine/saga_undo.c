@@ -191,7 +191,15 @@ static void end_round(struct gw_saga *saga) {
         finish(saga);
     else
         park(saga);
+    saga->round_version = saga->version;
     gw_saga_start_write(saga);
+}
+
+/* It is told when it is written, so that who is told finds it in the journal; or cannot be. */
+void gw_saga_tell_round(struct gw_saga *saga, bool ok, uint64_t version) {
+    if (!saga->round_version || (ok && version < saga->round_version))
+        return;
+    saga->round_version = 0;
     gw_saga_answer_end(saga, GW_SAGA_ENDED);
     gw_sagas_first_round_ended(saga);
 }
@@ -282,7 +290,8 @@ bool gw_saga_undo(struct gw_saga *saga, struct gw_str reason, struct gw_saga_wai
     saga->has_owner = true; /* lest it is freed in here */
     gw_saga_begin_undo(saga, reason);
     saga->has_owner = had_owner;
-    if (saga->phase != GW_SAGA_UNDOING || !wait)
+    bool is_nothing = saga->phase == GW_SAGA_OVER && !saga->round_version;
+    if (is_nothing || !wait)
         return false;
     wait->saga = saga;
     wait->step = 0;
