@@ -65,10 +65,10 @@ static void read_what_was_left(struct gw_sagas *sagas);
 static void on_rewrite(evutil_socket_t fd, short what, void *user) {
     (void)fd, (void)what;
     struct gw_sagas *sagas = user;
-    struct gw_saga *saga;
+    struct gw_saga *saga = TAILQ_FIRST(&sagas->all);
     if (sagas->recovery)
         read_what_was_left(sagas);
-    TAILQ_FOREACH(saga, &sagas->all, link) {
+    for (; saga; saga = TAILQ_NEXT(saga, link)) {
         if (saga->phase == GW_SAGA_IN_QUESTION)
             gw_saga_ask_again(saga);
         else if (saga->phase != GW_SAGA_AT_WORK)
@@ -214,12 +214,11 @@ void gw_sagas_look_at(struct gw_sagas *sagas, int64_t number) {
 }
 
 static void look_at(struct gw_sagas *sagas, int64_t number) {
-    struct gw_saga *saga;
-    TAILQ_FOREACH(saga, &sagas->all, link)
-    if (saga->record.number == number) {
+    struct gw_saga *saga = TAILQ_FIRST(&sagas->all);
+    while (saga && saga->record.number != number)
+        saga = TAILQ_NEXT(saga, link);
+    if (saga)
         gw_saga_undo_now(saga);
-        return;
-    }
 }
 
 static void on_look(evutil_socket_t fd, short what, void *user) {
@@ -263,11 +262,11 @@ struct gw_sagas *gw_sagas_new(struct event_base *base, struct gw_caller *caller,
 
 /* One more write says what is known of each; one that is under way will have to do. */
 void gw_sagas_stop(struct gw_sagas *sagas) {
-    struct gw_saga *saga;
+    struct gw_saga *saga = TAILQ_FIRST(&sagas->all);
     if (sagas->is_stopped)
         return;
     sagas->is_stopped = true;
-    TAILQ_FOREACH(saga, &sagas->all, link) {
+    for (; saga; saga = TAILQ_NEXT(saga, link)) {
         gw_saga_stop_undo(saga);
         if (saga->record.number)
             gw_saga_start_write(saga);

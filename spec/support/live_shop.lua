@@ -31,12 +31,25 @@ function shop.open(settings)
   for name, value in pairs(settings or {}) do
     given[name] = value
   end
+  self.settings = given
   self.gateway = gateway.start(given)
   return self
 end
 
+-- The gateway anew, with the settings of before and these.
+function Shop:start_gateway(settings)
+  local given <const> = {}
+  for _, source in ipairs { self.settings, settings or {} } do
+    for name, value in pairs(source) do
+      given[name] = value
+    end
+  end
+  self.gateway = gateway.start(given)
+  return self.gateway
+end
+
 -- `name` is "inventory" or "pricing" from here on.
-function Shop:kill(name)
+function Shop:kill(name) -- or "gateway"
   self[name].process:kill()
 end
 

@@ -1,8 +1,8 @@
 /* Each allocation of the Lua heap fails in turn, through a request with two steps, a fan-out,
  * children and two undos: there must be an answer each time, no panic, no leak, no flow left,
  * nothing reserved that is not released, and the same state must serve the next request. Everything
- * is real: the client, the gateway's server, the flow and the backend all run on one event loop over
- * loopback. */
+ * is real: the client, the gateway's server, the flow and the backend all run on one event loop
+ * over loopback. */
 #include "base/clock.h"
 #include "http/client.h"
 #include "http/server.h"

@@ -1,0 +1,158 @@
+-- Orders whose gateway is killed, or ended, in the middle of them: what is promised outlives it.
+local files <const> = require "support.files"
+local gateways <const> = require "support.gateway"
+local poll <const> = require "support.poll"
+local process <const> = require "support.process"
+local shop <const> = require "support.live_shop"
+
+local RELEASE <const> = "/api/v1/stock/release"
+local CALCULATE <const> = "/api/v1/prices/calculate"
+local TWO <const> = { items = {
+  { productId = "TEST-001", quantity = 2 },
+  { productId = "TEST-002", quantity = 1 },
+} }
+
+
+describe("orders in a journal", function()
+  local demo
+
+  before_each(function() demo = shop.open { DATA_DIR = files.folder(), WORKERS = 2 } end)
+  after_each(process.end_all)
+
+  local function order_state(id)
+    return demo.gateway:get("/api/v1/orders/" .. id).json
+  end
+
+  local function await_status(id, status)
+    return poll("an order that is " .. status, function()
+      local order = order_state(id)
+      return order.status == status and order
+    end)
+  end
+
+  -- An order whose prices do not come; its id.
+  local function begin_order()
+    demo:break_down("pricing", { latency_ms = 60000, path = CALCULATE })
+    local connection = demo.gateway:begin("POST", "/api/v1/orders", {
+      json = TWO,
+      headers = { "X-Correlation-ID: the-order" },
+    })
+    demo:await_reservations(2)
+    return demo:reservations()[1].orderId, connection
+  end
+
+  local function is_ready()
+    return demo.gateway:get("/ready").status == 200
+  end
+
+  it("are confirmed for good", function()
+    local response = demo.gateway:post("/api/v1/orders", TWO)
+    assert.equal(201, response.status)
+    assert.equal("/api/v1/orders/" .. response.json.orderId, response.headers.location)
+    demo:kill "gateway"
+    demo:start_gateway()
+    assert.same(response.json, order_state(response.json.orderId))
+    assert.is_true(is_ready())
+    assert.equal(2, #demo:reservations())
+  end)
+
+  it("are pending while they are placed", function()
+    local id, connection = begin_order()
+    assert.same({ orderId = id, status = "PENDING" }, order_state(id))
+    connection:close()
+    local order = await_status(id, "FAILED")
+    assert.equal("the request was cancelled", order.reason)
+    assert.same({}, demo:reservations())
+  end)
+
+  it("are undone after a crash, before the gateway is ready", function()
+    local id = begin_order()
+    demo:kill "gateway"
+    assert.equal(2, #demo:reservations())
+    demo:start_gateway()
+    poll("a gateway that is ready", is_ready)
+    assert.same({}, demo:reservations())
+    local order = order_state(id)
+    assert.equal("FAILED", order.status)
+    assert.equal("the gateway ended before it was committed", order.reason)
+    assert.equal(2, #order.undone)
+    assert.equal(RELEASE, order.undone[1].path)
+    local line = demo.gateway:await_log "a saga is undone"
+    assert.equal("the-order", line.correlation_id)
+  end)
+
+  it("are undone with the correlation id of the request", function()
+    begin_order()
+    demo:kill "gateway"
+    demo:start_gateway()
+    demo:await_reservations(0)
+    local asked = demo:asked("inventory", { headers = { ["x-correlation-id"] = "the-order" } })
+    assert.equal(RELEASE, asked[#asked].path)
+  end)
+
+  it("are undone after the backend has come back, and until then the gateway is ready", function()
+    local id = begin_order()
+    demo:kill "gateway"
+    demo:kill "inventory"
+    demo:start_gateway()
+    poll("a gateway that is ready", is_ready)
+    local order = order_state(id)
+    assert.equal("COMPENSATING", order.status)
+    assert.equal("inventory cannot be reached", order.undo_failed[1].reason)
+    assert.equal("TEST-002", order.undo_failed[1].body.productId)
+    demo:revive "inventory"
+    await_status(id, "FAILED")
+  end)
+
+  it("are undone by the next process if this one ends before they could be", function()
+    local id, connection = begin_order()
+    demo:break_down("inventory", { status = 503, path = RELEASE })
+    connection:close()
+    await_status(id, "COMPENSATING")
+    demo.gateway:await_log "an undo failed"
+    assert.equal(0, demo.gateway:stop())
+    demo:repair()
+    demo:start_gateway()
+    demo:await_reservations(0)
+    assert.equal("the request was cancelled", await_status(id, "FAILED").reason)
+  end)
+
+  it("that cannot be undone are tried again until they can", function()
+    demo:break_down("inventory", { status = 503, path = RELEASE })
+    demo:break_down("pricing", { status = 500 })
+    local response = demo.gateway:post("/api/v1/orders", TWO)
+    assert.equal(502, response.status)
+    assert.equal(2, #response.json.undo_failed)
+    assert.equal(2, #demo:reservations())
+    demo:repair()
+    demo:await_reservations(0)
+    demo.gateway:await_log "a saga has been undone"
+  end)
+
+  it("that never were are not found", function()
+    assert.equal(404, demo.gateway:get("/api/v1/orders/ORDER-1").status)
+  end)
+
+  it("are in one gateway's journal alone", function()
+    local folder = demo.settings.DATA_DIR
+    local code, _, errors = process.run({ gateways.binary, "serve" },
+      { DATA_DIR = folder, HOST = "127.0.0.1", PORT = 0, SCRIPTS_DIR = "scripts" })
+    assert.equal(1, code)
+    assert.is_truthy(errors:find("another gateway uses this folder", 1, true), errors)
+  end)
+end)
+
+
+describe("without DATA_DIR", function()
+  teardown(process.end_all)
+
+  it("there is one warning", function()
+    local demo = shop.open()
+    assert.equal(201, demo.gateway:post("/api/v1/orders", TWO).status)
+    local warned = 0
+    for _, line in ipairs(demo.gateway:log()) do
+      if line.message:find("DATA_DIR", 1, true) then warned = warned + 1 end
+    end
+    assert.equal(1, warned)
+  end)
+end)
