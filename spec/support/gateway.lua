@@ -38,10 +38,15 @@ local function port_of(self)
   return line and math.tointeger(line.port)
 end
 
--- Starts one with these settings and waits until it listens.
+-- Starts one with these settings; the process.
+function gateway.start_process(settings)
+  return process.start({ gateway.binary, "serve" }, settings_of(settings))
+end
+
+-- The same, and waits until it listens.
 function gateway.start(settings)
   local self <const> = setmetatable({}, Gateway)
-  self.process = process.start({ gateway.binary, "serve" }, settings_of(settings))
+  self.process = gateway.start_process(settings)
   self.port = poll("a gateway that listens", function() return port_of(self) end)
   self.scripts = settings.SCRIPTS_DIR
   return self

@@ -36,16 +36,25 @@ function shop.open(settings)
   return self
 end
 
--- The gateway anew, with the settings of before and these.
-function Shop:start_gateway(settings)
+local function settings_and(self, settings)
   local given <const> = {}
   for _, source in ipairs { self.settings, settings or {} } do
     for name, value in pairs(source) do
       given[name] = value
     end
   end
-  self.gateway = gateway.start(given)
+  return given
+end
+
+-- The gateway anew, with the settings of before and these.
+function Shop:start_gateway(settings)
+  self.gateway = gateway.start(settings_and(self, settings))
   return self.gateway
+end
+
+-- The same, for one that may end before it listens; the process.
+function Shop:start_process(settings)
+  return gateway.start_process(settings_and(self, settings))
 end
 
 -- `name` is "inventory" or "pricing" from here on.
