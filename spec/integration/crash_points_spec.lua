@@ -3,7 +3,6 @@
 -- one starts on the same journal, and the order is either confirmed with exactly its reservations,
 -- or nothing is reserved. The backends live on.
 local files <const> = require "support.files"
-local gateways <const> = require "support.gateway"
 local poll <const> = require "support.poll"
 local process <const> = require "support.process"
 local shop <const> = require "support.live_shop"
