@@ -360,6 +360,7 @@ function Saga:commit(result) end
 ---@param reason? string           for the log, and for saga_status()
 function Saga:undo(reason) end
 
+--- A request that undoes a step, as problems and saga_status() name it.
 ---@class gateway.Undo
 ---@field backend string
 ---@field method string
@@ -367,6 +368,7 @@ function Saga:undo(reason) end
 ---@field body? any                not kept once the saga is over
 ---@field reason? string           why it failed
 
+--- What the journal has of a saga.
 ---@class gateway.SagaStatus
 ---@field kind string
 ---@field id string
