@@ -179,8 +179,8 @@ describe("check", function()
   end)
 
   it("finds sagas that nothing closes", function()
-    local text <const> = ": warning: a saga that is not bound with <close> is not undone when the"
-      .. " handler fails: local saga <close> = gateway.saga(...)"
+    local text <const> = ": warning: a saga that is not bound with <close> is undone only after the"
+      .. " answer: local saga <close> = gateway.saga(...)"
     assert.same({ "init.lua:4:24" .. text, "init.lua:5:11" .. text, "init.lua:6:11" .. text },
       (check(handler [[
   local saga = gateway.saga("a", "1")

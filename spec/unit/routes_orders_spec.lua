@@ -242,3 +242,84 @@ describe("POST /api/v1/orders", function()
     assert.equal(404, post({ items = items }).status)
   end)
 end)
+
+
+describe("GET /api/v1/orders/:orderId", function()
+  local world
+
+  before_each(function() world = shop() end)
+
+  local function place(order)
+    return world:request("POST", "/api/v1/orders", { json = order })
+  end
+
+  local function find(order_id)
+    return world:request("GET", "/api/v1/orders/" .. order_id)
+  end
+
+  -- The id of the one order that there is.
+  local function only_order()
+    local name <const> = next(world.sagas)
+    return name:match "^order/(.*)$"
+  end
+
+  it("gives a confirmed order as it was answered", function()
+    local placed <const> = place { items = { { productId = "TEST-001", quantity = 2 } } }
+    assert.equal("/api/v1/orders/" .. placed.json.orderId, placed.headers.location)
+    local found <const> = find(placed.json.orderId)
+    assert.equal(200, found.status)
+    assert.same(placed.json, found.json)
+  end)
+
+  it("says why an order failed, and what was undone", function()
+    place { items = {
+      { productId = "TEST-001", quantity = 1 },
+      { productId = "TEST-004", quantity = 4 },
+    } }
+    local order_id <const> = only_order()
+    local found <const> = find(order_id).json
+    assert.equal("FAILED", found.status)
+    assert.equal(order_id, found.orderId)
+    assert.equal("not enough of 'TEST-004' in stock", found.reason)
+    assert.equal(1, #found.undone)
+    assert.equal("/api/v1/stock/release", found.undone[1].path)
+  end)
+
+  it("says what is still to be undone", function()
+    local before <const> = world.backends.inventory
+    world.backends.inventory = function(call)
+      return call.path:find "release$" and { status = 500 } or before(call)
+    end
+    place { items = {
+      { productId = "TEST-001", quantity = 1 },
+      { productId = "NOPE", quantity = 1 },
+    } }
+    local found <const> = find(only_order()).json
+    assert.equal("COMPENSATING", found.status)
+    assert.equal("inventory answered 500", found.undo_failed[1].reason)
+    assert.is_nil(found.undone)
+  end)
+
+  it("knows orders that are being placed, and those an operator has settled", function()
+    place { items = { { productId = "TEST-001", quantity = 1 } } }
+    local order_id <const> = only_order()
+    local saga <const> = world.sagas["order/" .. order_id]
+    saga.state = "open"
+    assert.equal("PENDING", find(order_id).json.status)
+    saga.state, saga.reason = "resolved", "counted by hand"
+    assert.same({ orderId = order_id, status = "FAILED", reason = "counted by hand" },
+      find(order_id).json)
+  end)
+
+  it("does not know any other order", function()
+    local found <const> = find "ORDER-1"
+    assert.equal(404, found.status)
+    assert.equal("there is no order 'ORDER-1'", found.json.detail)
+  end)
+
+  it("answers 503 while the journal cannot be read", function()
+    world.journal_fault = "the disk is gone"
+    assert.equal(503, find("ORDER-1").status)
+    assert.equal(503, place({ items = { { productId = "TEST-001", quantity = 1 } } }).status)
+  end)
+end)

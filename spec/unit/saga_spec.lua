@@ -236,4 +236,120 @@ describe("a saga", function()
     assert.equal("/undo/b", reply.json.undone[1].path)
     assert.equal("/undo/a", reply.json.undo_failed[1].path)
   end)
+
+  it("does not send what the journal cannot take, and says why", function()
+    local raised <const> = world:raised_by(function()
+      local saga <close> = gateway.saga("test", "s-1")
+      step(saga, "a")
+      world.journal_fault = "the disk is full"
+      step(saga, "b")
+    end)
+    assert.equal(503, raised.status)
+    assert.equal("the journal cannot be written: the disk is full", raised.detail)
+    assert.same({ "POST b /do/a", "POST b /undo/a" }, world:sent())
+  end)
+
+  it("is undone if its commit cannot be written", function()
+    local ok <const>, raised <const> = run(function(saga)
+      world.journal_fault = "the disk is full"
+      saga:commit()
+    end)
+    assert.is_false(ok)
+    assert.equal(503, raised.status)
+    assert.equal(6, #world.calls)
+  end)
+
+  it("is left alone if nobody can say whether it is committed", function()
+    function world.core.saga_commit() return "in doubt", "the disk is gone" end
+    local ok <const>, raised <const> = run(function(saga) saga:commit() end)
+    assert.is_false(ok)
+    assert.equal(503, raised.status)
+    assert.matches("whether test s%-1 is done will only be known", raised.detail)
+    assert.equal(3, #world.calls)
+  end)
+
+  it("cannot begin beside one of its name, or after one that was committed", function()
+    for _, finish in ipairs { "commit", "step" } do
+      local raised <const> = world:raised_by(function()
+        local first <close> = gateway.saga("test", finish)
+        step(first, "a")
+        if finish == "commit" then first:commit() end
+        local second <close> = gateway.saga("test", finish)
+        step(second, "b")
+      end)
+      assert.equal(409, raised.status)
+      assert.equal(("test %s is under way or done already"):format(finish), raised.detail)
+    end
+    assert.same({ "POST b /do/a", "POST b /do/a", "POST b /undo/a" }, world:sent())
+  end)
+
+  it("cannot be committed while a step is under way", function()
+    local raised <const> = world:raised_by(function()
+      local saga <close> = gateway.saga("test", "s-1")
+      gateway.map({ 1, 2 }, function(i)
+        if i == 1 then return step(saga, "a") end
+        saga:commit()
+      end)
+    end)
+    assert.matches("saga_spec.lua:%d+: saga:commit: a step of it is still under way",
+      tostring(raised))
+    assert.same({ "POST b /do/a", "POST b /undo/a" }, world:sent())
+  end)
+
+  it("keeps a result that JSON can say", function()
+    assert.matches("saga_spec.lua:%d+: saga:commit: .*nan is not JSON",
+      world:raised_by(function() gateway.saga("test", "s-1"):commit { x = 0 / 0 } end))
+  end)
+
+  describe("has a status", function()
+    local function status()
+      return world:run(function() return gateway.saga_status("test", "s-1") end)
+    end
+
+    it("that is nil for one that never was", function()
+      assert.is_nil(status())
+      assert.matches("gateway.saga_status wants a kind and an id",
+        world:raised_by(function() gateway.saga_status "test" end))
+    end)
+
+    it("while it is open and when it is committed", function()
+      world:run(function()
+        local saga <close> = gateway.saga("test", "s-1")
+        step(saga, "a")
+        assert.equal("open", gateway.saga_status("test", "s-1").state)
+        saga:commit { total = 1 }
+      end)
+      local found <const> = status()
+      assert.equal("committed", found.state)
+      assert.same({ total = 1 }, found.result)
+      assert.is_nil(found.undone)
+      assert.is_number(found.created_at)
+    end)
+
+    it("with what was undone, and why", function()
+      run(function() gateway.fail(409, "not today") end)
+      local found <const> = status()
+      assert.equal("undone", found.state)
+      assert.equal("not today", found.reason)
+      assert.equal(3, #found.undone)
+      assert.equal("/undo/c", found.undone[1].path)
+    end)
+
+    it("with what could not be undone yet", function()
+      answers["/undo/b"] = { kind = "connect", message = "Connection refused" }
+      run(function() error "a bug" end)
+      local found <const> = status()
+      assert.equal("compensating", found.state)
+      assert.equal("internal error", found.reason)
+      assert.equal("/undo/b", found.undo_failed[1].path)
+      assert.equal("b cannot be reached", found.undo_failed[1].reason)
+    end)
+
+    it("unless the journal cannot be read", function()
+      world.journal_fault = "the disk is gone"
+      local raised <const> = world:raised_by(function() gateway.saga_status("test", "s-1") end)
+      assert.equal(503, raised.status)
+      assert.equal("the journal cannot be read: the disk is gone", raised.detail)
+    end)
+  end)
 end)

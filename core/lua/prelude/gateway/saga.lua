@@ -105,7 +105,15 @@ end
 
 -- --- a saga ---
 
--- `reason` is for clients, `text` for the log.
+local function undo_and_note(self, reason)
+  local steps <const> = core.saga_undo(self.handle, reason)
+  local undone <const>, failed <const> = undos_of(steps or {})
+  note("undone", undone)
+  note("undo_failed", failed)
+end
+
+-- `reason` is for clients, `text` for the log. Shielded, because the request may be over already:
+-- its client gone, its deadline passed.
 local function roll_back(self, reason, text)
   self.state = "undone"
   if self.to_undo > 0 then
@@ -116,10 +124,10 @@ local function roll_back(self, reason, text)
       reason = text,
     })
   end
-  local steps <const> = core.saga_undo(self.handle, reason)
-  local undone <const>, failed <const> = undos_of(steps or {})
-  note("undone", undone)
-  note("undo_failed", failed)
+  core.shield(true)
+  local ok <const>, raised <const> = pcall(undo_and_note, self, reason)
+  core.shield(false)
+  if not ok then error(raised, 0) end
 end
 
 local UNCOMMITTED <const> = "it was not committed"

@@ -113,14 +113,14 @@ function on_call.fail(self, node)
   end
 end
 
--- A saga that nothing closes is neither committed nor undone when the handler fails.
+-- A saga that nothing closes is undone all the same, but only when its request is over.
 function on_call.saga(self, node)
   local var <const> = node.bound
   local is_open <const> = node.statement
     or var and var.attrib ~= "close" and not (var.returned or var.closed)
   if is_open then
     self:add(node, "unclosed-saga",
-      "a saga that is not bound with <close> is not undone when the handler fails: "
+      "a saga that is not bound with <close> is undone only after the answer: "
         .. "local saga <close> = gateway.saga(...)", "warning")
   end
 end

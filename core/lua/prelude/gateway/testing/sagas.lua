@@ -145,11 +145,9 @@ function sagas.add(core, world)
 
   function core.saga_undo(handle, reason)
     handle.state, handle.reason = "compensating", reason
-    core.shield(true)
     for i = #handle.steps, 1, -1 do
       undo(handle, handle.steps[i])
     end
-    core.shield(false)
     if not handle.is_parked then handle.state = "undone" end
     return handle.steps
   end
