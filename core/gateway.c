@@ -59,7 +59,7 @@ static bool is_ready(void *user, const char **reason) {
 
 static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
     const char *folder = gateway->settings->data_dir;
-    struct gw_store *store = gw_store_sqlite_open(folder, error);
+    struct gw_store *store = gw_store_sqlite_open_or_wait(folder, error);
     struct gw_store_limits limits = {
         .sagas = {KEEP_SAGA_MS, MAX_SAGAS},
         .jobs = {KEEP_KEY_MS, MAX_KEYS},
@@ -70,6 +70,7 @@ static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
     if (!folder)
         gw_log(GW_LOG_WARN,
                "DATA_DIR is not set: what sagas have to undo is lost with the process");
+    gw_buf_clear(error); /* what is wrong with the store is the journal's to tell */
     gateway->shared.journal = gw_journal_new(store, &limits);
     return true;
 }

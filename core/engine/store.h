@@ -190,4 +190,8 @@ static inline void gw_store_close(struct gw_store *store) {
  * says. The folder is this process's until close(). */
 struct gw_store *gw_store_sqlite_open(const char *folder, struct gw_buf *error);
 
+/* The same, but only a folder that another process uses makes it NULL. Whatever else is wrong, with
+ * one line in `error`, each begin() fails until it has been put right. */
+struct gw_store *gw_store_sqlite_open_or_wait(const char *folder, struct gw_buf *error);
+
 #endif

@@ -39,9 +39,10 @@ static void write_pid(int lock) {
     }
 }
 
-static bool complain_of_other(int lock, const char *folder, struct gw_buf *error) {
+static bool complain_of_other(struct gw_sqlite *sqlite, const char *folder, struct gw_buf *error) {
     char pid[24] = "";
-    ssize_t n = pread(lock, pid, sizeof pid - 1, 0);
+    ssize_t n = pread(sqlite->lock, pid, sizeof pid - 1, 0);
+    sqlite->is_others = true;
     pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
     gw_buf_printf(error, "%s: another gateway uses this folder%s%s%s", folder,
                   *pid ? " (process " : "", pid, *pid ? ")" : "");
@@ -59,7 +60,7 @@ static bool take_lock(struct gw_sqlite *sqlite, const char *folder, struct gw_bu
     if (!is_open)
         return false;
     if (flock(sqlite->lock, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? complain_of_other(sqlite->lock, folder, error)
+        return errno == EWOULDBLOCK ? complain_of_other(sqlite, folder, error)
                                     : complain(error, folder, strerror(errno));
     write_pid(sqlite->lock);
     return true;
@@ -75,7 +76,8 @@ static bool make_file(const char *path, struct gw_buf *error) {
 }
 
 bool gw_store_take_folder(struct gw_sqlite *sqlite, const char *folder, struct gw_buf *error) {
-    sqlite->path = join(folder, "moongate.db");
+    if (!sqlite->path)
+        sqlite->path = join(folder, "moongate.db");
     return is_folder(folder, error) && take_lock(sqlite, folder, error) &&
            make_file(sqlite->path, error);
 }

@@ -23,8 +23,11 @@ enum gw_kind { GW_KIND_SAGA, GW_KIND_JOB, GW_KIND_KEY, GW_KINDS };
 struct gw_sqlite {
     struct gw_store store; /* first: they are converted into each other */
     sqlite3 *db;           /* owned; NULL: begin() opens it again */
-    char *path;            /* owned; NULL: in memory */
-    int lock;              /* the file that says that the folder is taken; -1: in memory */
+    char *folder;          /* owned; NULL: in memory */
+    char *path;            /* owned, likewise */
+    int lock;              /* the file that says that the folder is taken; -1: it is not, or in
+                              memory */
+    bool is_others;        /* another process has taken it */
     int64_t opened_ms;     /* when the process opened it, wall clock: what was there before belongs
                               to another one */
     bool failed;           /* something has, since begin() */

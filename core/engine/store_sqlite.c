@@ -100,10 +100,30 @@ static bool check_file(struct gw_sqlite *sqlite) {
     return !sqlite->failed;
 }
 
+static void let_folder_go(struct gw_sqlite *sqlite) {
+    if (sqlite->lock >= 0)
+        close(sqlite->lock);
+    sqlite->lock = -1;
+}
+
+static bool has_folder(struct gw_sqlite *sqlite) {
+    struct gw_buf why = {0};
+    if (!sqlite->folder || sqlite->lock >= 0)
+        return true;
+    bool ok = gw_store_take_folder(sqlite, sqlite->folder, &why);
+    if (!ok) {
+        snprintf(sqlite->error, sizeof sqlite->error, "%.*s", GW_STR_ARG(gw_buf_str(&why)));
+        let_folder_go(sqlite);
+    }
+    gw_buf_fini(&why);
+    return ok;
+}
+
 static bool open_file(struct gw_sqlite *sqlite) {
     sqlite->failed = false;
-    return connect(sqlite) && gw_sql_exec(sqlite, settings) && use_log(sqlite) &&
-           make_sure(sqlite) && gw_store_migrate_all(sqlite) && check_file(sqlite);
+    return has_folder(sqlite) && connect(sqlite) && gw_sql_exec(sqlite, settings) &&
+           use_log(sqlite) && make_sure(sqlite) && gw_store_migrate_all(sqlite) &&
+           check_file(sqlite);
 }
 
 /* --- close --- */
@@ -120,8 +140,8 @@ static void close_file(struct gw_sqlite *sqlite) {
 static void close_store(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
     close_file(sqlite);
-    if (sqlite->lock >= 0)
-        close(sqlite->lock);
+    let_folder_go(sqlite);
+    free(sqlite->folder);
     free(sqlite->path);
     free(sqlite);
 }
@@ -228,20 +248,34 @@ static const struct gw_store_functions functions = {
     .clean = gw_store_clean,
 };
 
-struct gw_store *gw_store_sqlite_open(const char *folder, struct gw_buf *error) {
+static struct gw_sqlite *sqlite_new(const char *folder) {
     struct gw_sqlite *sqlite = gw_calloc(1, sizeof *sqlite);
     sqlite->store.functions = &functions;
     sqlite->lock = -1;
     sqlite->max_logged = LOG_PAGES;
     sqlite->opened_ms = gw_clock_wall_ms();
-    if (folder && !gw_store_take_folder(sqlite, folder, error)) {
-        close_store(&sqlite->store);
-        return NULL;
+    sqlite->folder = folder ? gw_strdup(folder) : NULL;
+    return sqlite;
+}
+
+struct gw_store *gw_store_sqlite_open(const char *folder, struct gw_buf *error) {
+    struct gw_sqlite *sqlite = sqlite_new(folder);
+    if (open_file(sqlite))
+        return &sqlite->store;
+    gw_buf_append_str(error, gw_str_from(sqlite->error));
+    close_store(&sqlite->store);
+    return NULL;
+}
+
+struct gw_store *gw_store_sqlite_open_or_wait(const char *folder, struct gw_buf *error) {
+    struct gw_sqlite *sqlite = sqlite_new(folder);
+    if (open_file(sqlite))
+        return &sqlite->store;
+    gw_buf_append_str(error, gw_str_from(sqlite->error));
+    if (!sqlite->is_others) {
+        close_file(sqlite);
+        return &sqlite->store;
     }
-    if (!open_file(sqlite)) {
-        gw_buf_append_str(error, gw_str_from(sqlite->error));
-        close_store(&sqlite->store);
-        return NULL;
-    }
-    return &sqlite->store;
+    close_store(&sqlite->store);
+    return NULL;
 }

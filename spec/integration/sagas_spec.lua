@@ -143,6 +143,31 @@ describe("orders in a journal", function()
 end)
 
 
+describe("a journal that cannot be used", function()
+  teardown(process.end_all)
+
+  it("stops orders and nothing else, until it can be", function()
+    local folder = files.folder() .. "/later"
+    local demo = shop.open { DATA_DIR = folder }
+    local gateway = demo.gateway
+    local refused = gateway:post("/api/v1/orders", TWO)
+    assert.equal(503, refused.status)
+    assert.is_truthy(refused.json.detail:find("the journal cannot be written: .*no such folder"))
+    assert.equal(503, gateway:get("/api/v1/orders/ORDER-1").status)
+    assert.same({}, demo:asked("inventory", refused))
+    assert.equal(200, gateway:get("/api/v1/products/TEST-001").status)
+    assert.equal(200, gateway:get("/health").status)
+    local ready = gateway:get("/ready")
+    assert.equal(503, ready.status)
+    assert.equal("journal", ready.json.reason)
+
+    os.execute("mkdir " .. files.quote(folder))
+    poll("a gateway that is ready", function() return gateway:get("/ready").status == 200 end)
+    assert.equal(201, gateway:post("/api/v1/orders", TWO).status)
+  end)
+end)
+
+
 describe("without DATA_DIR", function()
   teardown(process.end_all)
 

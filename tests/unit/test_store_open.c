@@ -213,6 +213,31 @@ static void a_file_cut_short_is_refused(void **state) {
 
 /* --- the schema --- */
 
+static void one_that_waits_works_once_its_folder_is_there(void **state) {
+    (void)state;
+    struct gw_buf error = {0};
+    char later[PATH_SIZE + 64];
+    snprintf(later, sizeof later, "%s", in_folder("later"));
+    struct gw_store *store = gw_store_sqlite_open_or_wait(later, &error);
+    assert_non_null(store);
+    assert_non_null(strstr(error.data, "no such folder"));
+    assert_false(store->functions->begin(store));
+    assert_non_null(strstr(gw_store_error(store), "no such folder"));
+    assert_false(store->functions->check(store));
+    assert_int_equal(mkdir(later, 0700), 0);
+    assert_true(store->functions->check(store));
+    begin(store);
+    put_saga(store, 1, GW_SAGA_OPEN, 0);
+    commit(store);
+    assert_refused(later, "another gateway uses this folder");
+    assert_null(gw_store_sqlite_open_or_wait(later, &error));
+    gw_store_close(store);
+    gw_buf_fini(&error);
+    remove(in_folder("later/moongate.db"));
+    remove(in_folder("later/moongate.lock"));
+    assert_int_equal(rmdir(later), 0);
+}
+
 static void a_newer_schema_is_refused(void **state) {
     (void)state;
     gw_store_close(open_store());
@@ -305,6 +330,7 @@ int main(void) {
         TEST(a_damaged_file_is_refused),
         TEST(a_file_cut_short_is_refused),
         TEST(a_newer_schema_is_refused),
+        TEST(one_that_waits_works_once_its_folder_is_there),
         TEST(each_script_runs_once_and_in_order),
         TEST(a_script_that_fails_leaves_no_trace),
         TEST(a_file_half_made_is_made),
