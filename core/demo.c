@@ -113,7 +113,7 @@ static pid_t spawn_backend(const char *scripts_dir, const char *name, const char
     char *argv[] = {
         "moongate",    "serve",      "--scripts-dir", folder,      "--host",          "127.0.0.1",
         "--port",      (char *)port, "--workers",     "1",         "--drain-seconds", "0",
-        "--log-level", "warn",       "--admin-host",  "127.0.0.1", "--admin-port",    "0",
+        "--log-level", "error",      "--admin-host",  "127.0.0.1", "--admin-port",    "0",
         NULL};
     return spawn(argv);
 }
@@ -175,8 +175,11 @@ int gw_demo_run(int argc, char **argv, const char *scripts_dir) {
     set_url("PRICING_SERVICE_URL", demo.ports[PRICING]);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    unsetenv("DATA_DIR"); /* a folder is one process's: the gateway's */
     processes[INVENTORY] = spawn_backend(demo.scripts_dir, "inventory", demo.ports[INVENTORY]);
     processes[PRICING] = spawn_backend(demo.scripts_dir, "pricing", demo.ports[PRICING]);
+    if (demo.settings.data_dir)
+        setenv("DATA_DIR", demo.settings.data_dir, 1);
     processes[GATEWAY] = spawn_gateway(&demo);
     print_hints(demo.ports[GATEWAY]);
     return wait_for_all();

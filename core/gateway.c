@@ -67,9 +67,6 @@ static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
     };
     if (!store)
         return false;
-    if (!folder)
-        gw_log(GW_LOG_WARN,
-               "DATA_DIR is not set: what sagas have to undo is lost with the process");
     gw_buf_clear(error); /* what is wrong with the store is the journal's to tell */
     gateway->shared.journal = gw_journal_new(store, &limits);
     return true;
@@ -195,7 +192,12 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     if (!load(gateway, error))
         return false;
     gw_worker_recover(gateway->workers[0]);
-    return listen_all(gateway, error);
+    if (!listen_all(gateway, error))
+        return false;
+    if (!gateway->settings->data_dir)
+        gw_log(GW_LOG_WARN,
+               "DATA_DIR is not set: what sagas have to undo is lost with the process");
+    return true;
 }
 
 /* --- the control loop --- */

@@ -226,10 +226,11 @@ describe("moongate", function()
       return table.unpack(ports)
     end
 
-    local function start()
+    local function start(environment)
       local port, inventory, pricing = free_ports(3)
       local demo = process.start({ gateways.binary, "demo", "--port", port, "--host", "127.0.0.1",
-        "--admin-port", "0", "--inventory-port=" .. inventory, "--pricing-port", pricing })
+        "--admin-port", "0", "--inventory-port=" .. inventory, "--pricing-port", pricing },
+        environment)
       for _, one in ipairs { port, inventory, pricing } do
         poll("an open port", function()
           local connection = http.connect(one)
@@ -270,6 +271,14 @@ describe("moongate", function()
       demo:signal "TERM"
       assert.equal(0, demo:wait())
       await_end_of(children)
+    end)
+
+    it("has one journal, the gateway's", function()
+      local demo, port = start { DATA_DIR = files.folder() }
+      assert.equal(200, http.request(port, "GET", "/ready").status)
+      assert.is_nil(demo:output():find("DATA_DIR", 1, true))
+      demo:signal "TERM"
+      assert.equal(0, demo:wait())
     end)
 
     it("leaves nothing running when it is killed", function()
