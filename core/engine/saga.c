@@ -257,8 +257,7 @@ void gw_saga_written(struct gw_saga *saga, enum gw_saga_verdict verdict, uint64_
         commit_written(saga, ok, version);
     } else {
         answer_waits(saga, version, ok ? GW_SAGA_WRITTEN : GW_SAGA_NOT_WRITTEN);
-        if (saga->waits_to_undo && saga->phase == GW_SAGA_UNDOING)
-            gw_saga_may_undo(saga, ok);
+        gw_saga_may_undo(saga, ok, version);
         gw_saga_tell_round(saga, ok, version);
         write_on(saga, ok);
     }
@@ -276,8 +275,7 @@ void gw_saga_leave(struct gw_saga *saga) {
         gw_saga_wait_cancel(saga->end_wait);
     if (saga->phase == GW_SAGA_AT_WORK && !saga->sagas->is_stopped) {
         gw_saga_undo(saga, abandoned, NULL);
-        if (saga->record.reason.len)
-            gw_saga_log_undone(saga);
+        gw_saga_log_undone(saga);
     }
     gw_saga_free_if_over(saga);
 }

@@ -49,6 +49,7 @@ struct gw_saga {
     bool is_in_first_round; /* and somebody counts on its end: a flow, or /ready */
     uint64_t version;       /* of what is known here */
     uint64_t commit_version;
+    uint64_t undo_version;
     uint64_t round_version;      /* what the round came to; 0: it is not over, or has been told */
     struct gw_saga_write *write; /* under way; it frees itself */
     struct gw_saga_read *read;   /* likewise */
@@ -116,10 +117,10 @@ void gw_saga_over(struct gw_saga *saga);      /* nothing more is to be done, or 
 void gw_saga_begin_undo(struct gw_saga *saga, struct gw_str reason);
 void gw_saga_log_undone(const struct gw_saga *saga); /* that it will be; if no script says so */
 void gw_saga_tell_round(struct gw_saga *saga, bool ok, uint64_t version);
-void gw_saga_may_undo(struct gw_saga *saga, bool ok); /* what it waited for is durable */
-void gw_saga_undo_now(struct gw_saga *saga);          /* if it is parked */
-void gw_saga_stop_undo(struct gw_saga *saga);         /* ends what is under way */
-void gw_saga_load(struct gw_saga *saga);              /* its turn has come */
+void gw_saga_may_undo(struct gw_saga *saga, bool ok, uint64_t version); /* if it waits for it */
+void gw_saga_undo_now(struct gw_saga *saga);                            /* if it is parked */
+void gw_saga_stop_undo(struct gw_saga *saga);                           /* ends what is under way */
+void gw_saga_load(struct gw_saga *saga);                                /* its turn has come */
 void gw_saga_on_timer(struct gw_saga *saga);
 
 /* --- saga_write.c --- */

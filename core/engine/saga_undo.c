@@ -29,10 +29,13 @@ static struct gw_buf *log_begin(const struct gw_saga *saga, enum gw_log_level le
 }
 
 void gw_saga_log_undone(const struct gw_saga *saga) {
-    if (!gw_log_enabled(GW_LOG_WARN))
+    unsigned n = 0;
+    for (unsigned i = 0; i < saga->n_steps; i++)
+        n += saga->steps[i]->record.undo_state != GW_UNDO_NONE;
+    if (n == 0 || !gw_log_enabled(GW_LOG_WARN))
         return;
     struct gw_buf *line = log_begin(saga, GW_LOG_WARN, "a saga is undone");
-    gw_log_int(line, "steps", saga->n_steps);
+    gw_log_int(line, "steps", n);
     gw_log_str(line, "reason", saga->record.reason);
     gw_log_end(line);
 }
@@ -266,6 +269,7 @@ void gw_saga_begin_undo(struct gw_saga *saga, struct gw_str reason) {
     set_reason(saga, reason);
     plan(saga);
     gw_saga_touch(saga);
+    saga->undo_version = saga->version;
     if (was_nothing(saga)) { /* to speak of: it is not in the journal either */
         gw_saga_over(saga);
         return;
@@ -299,8 +303,10 @@ bool gw_saga_undo(struct gw_saga *saga, struct gw_str reason, struct gw_saga_wai
     return true;
 }
 
-/* If the journal cannot take it, it is tried again as anything that is parked. */
-void gw_saga_may_undo(struct gw_saga *saga, bool ok) {
+/* What the journal cannot take is handed to it again, until it does. */
+void gw_saga_may_undo(struct gw_saga *saga, bool ok, uint64_t version) {
+    if (!saga->waits_to_undo || saga->phase != GW_SAGA_UNDOING || version < saga->undo_version)
+        return;
     if (ok) {
         saga->waits_to_undo = false;
         begin_round(saga);

@@ -260,7 +260,8 @@ struct gw_sagas *gw_sagas_new(struct event_base *base, struct gw_caller *caller,
     return sagas;
 }
 
-/* One more write says what is known of each; one that is under way will have to do. */
+/* One more write says what is known of each; one that is under way will have to do. Where a commit
+ * is in question, the store says it. */
 void gw_sagas_stop(struct gw_sagas *sagas) {
     struct gw_saga *saga = TAILQ_FIRST(&sagas->all);
     if (sagas->is_stopped)
@@ -268,7 +269,7 @@ void gw_sagas_stop(struct gw_sagas *sagas) {
     sagas->is_stopped = true;
     for (; saga; saga = TAILQ_NEXT(saga, link)) {
         gw_saga_stop_undo(saga);
-        if (saga->record.number)
+        if (saga->record.number && saga->phase != GW_SAGA_IN_QUESTION)
             gw_saga_start_write(saga);
     }
     event_del(&sagas->rewrite_timer);
