@@ -43,17 +43,23 @@ local function problem_of(status, detail, fault)
   return failure.new { kind = "problem", status = status, detail = detail }
 end
 
--- What a saga's record says to clients: of a bug no more than they are told anyway.
+local function reason_of_failure(failed)
+  return failed.kind ~= "problem" and not failed.backend and failed.message or failed:reason()
+end
+
+-- What a saga's record says to clients: of a bug no more than they are told anyway, and a failure
+-- that a script has changed so that it cannot be told is one.
 local function reason_for(raised)
-  if not failure.is(raised) then return "internal error" end
-  return raised.kind ~= "problem" and not raised.backend and raised.message or raised:reason()
+  local ok <const>, reason <const> = pcall(reason_of_failure, raised)
+  if failure.is(raised) and ok and type(reason) == "string" then return text.printable(reason) end
+  return "internal error"
 end
 
 -- --- what was undone, for the answer to the client ---
 
 -- The core's words are those of tostring(failure): "status 500", "connect (Connection refused)".
-local function reason_of(undo, text)
-  local kind <const>, status <const> = text:match "^([%l_]+) ?(%d*)"
+local function reason_of(undo, said)
+  local kind <const>, status <const> = said:match "^([%l_]+) ?(%d*)"
   return failure.new {
     kind = kind,
     status = math.tointeger(tonumber(status)),
@@ -112,20 +118,26 @@ local function undo_and_note(self, reason)
   note("undo_failed", failed)
 end
 
--- `reason` is for clients, `text` for the log. Shielded, because the request may be over already:
--- its client gone, its deadline passed.
-local function roll_back(self, reason, text)
+local function log_undo(self, why)
+  if self.to_undo == 0 then return end
+  log.write("warn", "a saga is undone", {
+    saga = self.kind,
+    saga_id = self.id,
+    steps = self.to_undo,
+    reason = why,
+  })
+end
+
+-- `reason` is for clients, `why` for the log. Shielded, because the request may be over already: its
+-- client gone, its deadline passed, its budget spent. What fails here is still undone when the flow
+-- ends, only the answer does not say so.
+local function roll_back(self, reason, why)
   self.state = "undone"
-  if self.to_undo > 0 then
-    log.write("warn", "a saga is undone", {
-      saga = self.kind,
-      saga_id = self.id,
-      steps = self.to_undo,
-      reason = text,
-    })
-  end
   core.shield(true)
-  local ok <const>, raised <const> = pcall(undo_and_note, self, reason)
+  local ok <const>, raised <const> = pcall(function()
+    log_undo(self, why)
+    undo_and_note(self, reason)
+  end)
   core.shield(false)
   if not ok then error(raised, 0) end
 end
@@ -135,7 +147,7 @@ local UNCOMMITTED <const> = "it was not committed"
 function Saga.__close(self, raised)
   if self.state ~= "open" then return end
   if raised == nil then return roll_back(self, UNCOMMITTED, UNCOMMITTED) end
-  roll_back(self, reason_for(raised), tostring(raised))
+  roll_back(self, reason_for(raised), text.of(raised))
 end
 
 local function refuse_use(self)
@@ -197,13 +209,13 @@ function methods:commit(result)
   local refused <const> = refuse_use(self)
     or self.under_way > 0 and "saga:commit: a step of it is still under way"
   if refused then error(refused, 2) end
-  local text
+  local kept
   if result ~= nil then
     local ok <const>, encoded <const> = pcall(json.encode, result)
     if not ok then error("saga:commit: " .. tostring(encoded), 2) end
-    text = encoded
+    kept = encoded
   end
-  require_written(self, core.saga_commit(self.handle, text))
+  require_written(self, core.saga_commit(self.handle, kept))
   self.state = "committed"
 end
 
@@ -211,8 +223,8 @@ end
 function methods:undo(reason)
   local refused <const> = refuse_use(self)
   if refused then error(refused, 2) end
-  local text <const> = reason ~= nil and tostring(reason) or nil
-  roll_back(self, text or "the script undid it", text)
+  local why <const> = reason ~= nil and text.of(reason) or nil
+  roll_back(self, why and text.printable(why) or "the script undid it", why)
 end
 
 local function refuse_names(kind, id, what)
