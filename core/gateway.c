@@ -27,6 +27,7 @@
 #define MAX_SAGAS    1000000
 #define KEEP_KEY_MS  (INT64_C(86400) * 1000)
 #define MAX_KEYS     1000000
+#define MAX_BYTES    (INT64_C(1) << 30)
 
 struct gateway {
     const struct gw_settings *settings;
@@ -64,6 +65,7 @@ static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
         .sagas = {KEEP_SAGA_MS, MAX_SAGAS},
         .jobs = {KEEP_KEY_MS, MAX_KEYS},
         .keys = {KEEP_KEY_MS, MAX_KEYS},
+        .max_bytes = MAX_BYTES,
     };
     if (!store)
         return false;

@@ -379,6 +379,10 @@ void gw_worker_recover(struct gw_worker *worker) {
     gw_sagas_recover(worker->sagas);
 }
 
+void gw_worker_look_at_saga(struct gw_worker *worker, int64_t number) {
+    gw_sagas_look_at(worker->sagas, number);
+}
+
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {
     const struct gw_settings *s = worker->shared->settings;
     struct gw_server_options options = {

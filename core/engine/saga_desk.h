@@ -29,6 +29,7 @@ struct gw_saga_view {
 typedef void (*gw_desk_view_fn)(void *user, enum gw_desk_answer answer,
                                 const struct gw_saga_view *view);
 
+/* Without a kind: the newest of any kind, here and below. */
 struct gw_desk_query *gw_desk_find(struct gw_journal_port *port, struct gw_str kind,
                                    struct gw_str id, gw_desk_view_fn done, void *user);
 

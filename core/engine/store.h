@@ -151,7 +151,7 @@ struct gw_store_functions {
     bool (*put_saga)(struct gw_store *store, struct gw_saga_record *saga);
     bool (*put_step)(struct gw_store *store, const struct gw_step_record *step);
     bool (*find_saga)(struct gw_store *store, struct gw_str kind, struct gw_str id, bool *found,
-                      struct gw_saga_record *saga);
+                      struct gw_saga_record *saga); /* no kind: the newest of any kind */
     bool (*find_sagas)(struct gw_store *store, bool unfinished_only, int64_t max,
                        gw_saga_visitor visit, void *user); /* the newest first; max 0: all */
     bool (*find_steps)(struct gw_store *store, int64_t saga, gw_step_visitor visit, void *user);

@@ -63,10 +63,13 @@ static void own_saga(struct gw_saga_record *saga) {
 
 bool gw_store_find_saga(struct gw_store *store, struct gw_str kind, struct gw_str id, bool *found,
                         struct gw_saga_record *saga) {
-    struct gw_sql sql =
-        gw_sql(gw_sqlite_of(store), "SELECT " SAGA_COLUMNS " FROM sagas WHERE kind = ? AND id = ?");
-    gw_sql_put_text(&sql, kind);
+    static const char one[] = "SELECT " SAGA_COLUMNS " FROM sagas WHERE id = ? AND kind = ?";
+    static const char newest[] = "SELECT " SAGA_COLUMNS " FROM sagas WHERE id = ?"
+                                 " ORDER BY number DESC LIMIT 1";
+    struct gw_sql sql = gw_sql(gw_sqlite_of(store), kind.len ? one : newest);
     gw_sql_put_text(&sql, id);
+    if (kind.len)
+        gw_sql_put_text(&sql, kind);
     *saga = (struct gw_saga_record){0};
     *found = gw_sql_next(&sql);
     if (*found) {

@@ -228,7 +228,7 @@ static void one_is_shown_with_its_steps(void **state) {
     struct listed shown = {0};
     w->timing.park_least = w->timing.park_most = 3600 * 1000;
     leave_parked(w, "o-1");
-    gw_desk_find(gw_sagas_port(w->sagas), GW_STR("order"), GW_STR("o-1"), note_json, &shown);
+    gw_desk_find(gw_sagas_port(w->sagas), GW_STR(""), GW_STR("o-1"), note_json, &shown);
     RUN_UNTIL(w->backends->base, shown.is_there);
     assert_non_null(strstr(shown.json, "\"undo\":{\"backend\":\"pricing\",\"method\":\"POST\","
                                        "\"path\":\"/undo/1\",\"body\":\"{}\"}"));

@@ -128,9 +128,9 @@ local function log_undo(self, why)
   })
 end
 
--- `reason` is for clients, `why` for the log. Shielded, because the request may be over already: its
--- client gone, its deadline passed, its budget spent. What fails here is still undone when the flow
--- ends, only the answer does not say so.
+-- `reason` is for clients, `why` for the log. Shielded, because the request may be over already:
+-- its client gone, its deadline passed, its budget spent. If this fails, it is undone all the same
+-- when the flow ends, only the answer does not say so.
 local function roll_back(self, reason, why)
   self.state = "undone"
   core.shield(true)
