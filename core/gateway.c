@@ -193,7 +193,7 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     make_workers(gateway);
     if (!load(gateway, error))
         return false;
-    gw_worker_recover(gateway->workers[0]);
+    gw_sagas_recover(gw_worker_sagas(gateway->workers[0]));
     if (!listen_all(gateway, error))
         return false;
     if (!gateway->settings->data_dir)

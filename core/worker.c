@@ -375,12 +375,8 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
     };
 }
 
-void gw_worker_recover(struct gw_worker *worker) {
-    gw_sagas_recover(worker->sagas);
-}
-
-void gw_worker_look_at_saga(struct gw_worker *worker, int64_t number) {
-    gw_sagas_look_at(worker->sagas, number);
+struct gw_sagas *gw_worker_sagas(struct gw_worker *worker) {
+    return worker->sagas;
 }
 
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {

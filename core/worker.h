@@ -29,11 +29,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
 /* What a Lua state of this worker needs. */
 struct gw_host gw_worker_host(struct gw_worker *worker);
 
-/* Before any worker starts, of one of them: undoes what an earlier process left. */
-void gw_worker_recover(struct gw_worker *worker);
-
-/* Any thread. An operator has resolved the saga, or wants it tried now: see saga_desk.h. */
-void gw_worker_look_at_saga(struct gw_worker *worker, int64_t number);
+struct gw_sagas *gw_worker_sagas(struct gw_worker *worker);
 
 /* Binds HOST and `port` (0: any) and returns the port, or 0 with one line in `error`. */
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);

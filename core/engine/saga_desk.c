@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "engine/saga_internal.h"
 
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct gw_desk_query {
     struct gw_saga_record saga; /* a copy, as it was */
     struct gw_saga_step **steps;
     unsigned n_steps;
-    struct gw_buf json; /* the list */
+    struct gw_saga_record *list; /* owned; copies */
+    unsigned n_list;
 
     gw_desk_view_fn view_done;
     gw_desk_list_fn list_done;
@@ -30,89 +32,78 @@ struct gw_desk_query {
 
 /* --- as JSON --- */
 
-static void add_key(struct gw_buf *out, const char *key) {
-    char last = out->len ? out->data[out->len - 1] : '\0';
-    if (last != '{')
-        gw_buf_append_char(out, ',');
-    gw_buf_append_json(out, gw_str_from(key));
-    gw_buf_append_char(out, ':');
-}
-
 static void add_text(struct gw_buf *out, const char *key, struct gw_str value) {
-    if (!value.len)
-        return;
-    add_key(out, key);
-    gw_buf_append_json(out, value);
+    if (value.len)
+        gw_json_member_str(out, key, value);
 }
 
-static void add_int(struct gw_buf *out, const char *key, int64_t value) {
-    add_key(out, key);
-    gw_buf_append_int(out, value);
-}
-
-static void add_time(struct gw_buf *out, const char *key, int64_t ms) {
-    char text[GW_CLOCK_TEXT_SIZE];
-    if (!ms)
-        return;
-    gw_clock_text(ms, text);
-    add_text(out, key, gw_str_from(text));
-}
-
-static void add_saga(struct gw_buf *out, const struct gw_saga_record *saga) {
-    gw_buf_append_char(out, '{');
-    add_int(out, "number", saga->number);
-    add_text(out, "kind", saga->kind);
-    add_text(out, "id", saga->id);
-    add_text(out, "state", gw_str_from(gw_saga_state_name(saga->state)));
+static void add_members(struct gw_buf *out, const struct gw_saga_record *saga) {
+    gw_json_member_int(out, "number", saga->number);
+    gw_json_member_str(out, "kind", saga->kind);
+    gw_json_member_str(out, "id", saga->id);
+    gw_json_member_str(out, "state", gw_str_from(gw_saga_state_name(saga->state)));
     add_text(out, "reason", saga->reason);
     add_text(out, "correlation_id", saga->correlation_id);
-    add_time(out, "created_at", saga->created_ms);
-    add_time(out, "changed_at", saga->changed_ms);
+    gw_json_member_time(out, "created_at", saga->created_ms);
+    gw_json_member_time(out, "changed_at", saga->changed_ms);
+}
+
+void gw_saga_json(const struct gw_saga_record *saga, struct gw_buf *out) {
+    gw_json_open(out, '{');
+    add_members(out, saga);
+    gw_json_close(out, '}');
 }
 
 static void add_request(struct gw_buf *out, const char *key,
                         const struct gw_stored_request *request) {
     if (!request->method.len)
         return;
-    add_key(out, key);
-    gw_buf_append_char(out, '{');
-    add_text(out, "backend", request->backend);
-    add_text(out, "method", request->method);
-    add_text(out, "path", request->path);
+    gw_json_key(out, key);
+    gw_json_open(out, '{');
+    gw_json_member_str(out, "backend", request->backend);
+    gw_json_member_str(out, "method", request->method);
+    gw_json_member_str(out, "path", request->path);
     add_text(out, "body", request->body);
-    gw_buf_append_char(out, '}');
+    gw_json_close(out, '}');
+}
+
+const char *gw_step_outcome_name(enum gw_step_outcome outcome) {
+    static const char *const names[] = {"unknown", "done", "no effect"};
+    return names[outcome];
+}
+
+const char *gw_undo_state_name(enum gw_undo_state state) {
+    static const char *const names[] = {"none", "pending", "done"};
+    return names[state];
 }
 
 void gw_step_json(const struct gw_step_record *step, struct gw_buf *out) {
-    static const char *const outcomes[] = {"unknown", "done", "no effect"};
-    static const char *const states[] = {"none", "pending", "done"};
-    gw_buf_append_char(out, '{');
-    add_int(out, "step", step->n);
+    gw_json_open(out, '{');
+    gw_json_member_int(out, "step", step->n);
     add_request(out, "act", &step->act);
-    add_text(out, "outcome", gw_str_from(outcomes[step->outcome]));
+    gw_json_member_str(out, "outcome", gw_str_from(gw_step_outcome_name(step->outcome)));
     add_request(out, "undo", &step->undo);
-    add_text(out, "undo_state", gw_str_from(states[step->undo_state]));
-    add_int(out, "undo_attempts", step->undo_attempts);
+    gw_json_member_str(out, "undo_state", gw_str_from(gw_undo_state_name(step->undo_state)));
+    gw_json_member_int(out, "undo_attempts", step->undo_attempts);
     add_text(out, "undo_error", step->undo_error);
-    if (step->undo_state == GW_UNDO_PENDING)
-        add_time(out, "undo_next_at", step->undo_next_ms);
-    gw_buf_append_char(out, '}');
+    if (step->undo_state == GW_UNDO_PENDING && step->undo_next_ms)
+        gw_json_member_time(out, "undo_next_at", step->undo_next_ms);
+    gw_json_close(out, '}');
 }
 
 void gw_saga_view_json(const struct gw_saga_view *view, struct gw_buf *out) {
-    add_saga(out, &view->saga);
+    gw_json_open(out, '{');
+    add_members(out, &view->saga);
     if (view->saga.result.len) {
-        add_key(out, "result");
+        gw_json_key(out, "result");
         gw_buf_append_str(out, view->saga.result);
     }
-    add_key(out, "steps");
-    gw_buf_append_char(out, '[');
-    for (unsigned i = 0; i < view->n_steps; i++) {
-        if (i)
-            gw_buf_append_char(out, ',');
+    gw_json_key(out, "steps");
+    gw_json_open(out, '[');
+    for (unsigned i = 0; i < view->n_steps; i++)
         gw_step_json(&view->steps[i], out);
-    }
-    gw_buf_append_str(out, GW_STR("]}"));
+    gw_json_close(out, ']');
+    gw_json_close(out, '}');
 }
 
 /* --- on the journal's thread; it may be run twice --- */
@@ -122,7 +113,9 @@ static void forget(struct gw_desk_query *query) {
         gw_saga_step_free(query->steps[i]);
     query->n_steps = 0;
     gw_buf_fini(&query->saga.memory);
-    gw_buf_clear(&query->json);
+    for (unsigned i = 0; i < query->n_list; i++)
+        gw_buf_fini(&query->list[i].memory);
+    query->n_list = 0;
 }
 
 static bool keep_step(void *user, const struct gw_step_record *record) {
@@ -163,21 +156,16 @@ static bool run_view(struct gw_journal_op *op, struct gw_store *store) {
 
 static bool list_saga(void *user, const struct gw_saga_record *record) {
     struct gw_desk_query *query = user;
-    if (query->json.len > 1)
-        gw_buf_append_char(&query->json, ',');
-    add_saga(&query->json, record);
-    gw_buf_append_char(&query->json, '}');
+    query->list = gw_realloc(query->list, (query->n_list + 1) * sizeof *query->list);
+    gw_saga_record_copy(&query->list[query->n_list++], record);
     return true;
 }
 
 static bool run_list(struct gw_journal_op *op, struct gw_store *store) {
     struct gw_desk_query *query = (struct gw_desk_query *)op;
     forget(query);
-    gw_buf_append_char(&query->json, '[');
-    bool ok =
-        store->functions->find_sagas(store, query->unfinished_only, query->max, list_saga, query);
-    gw_buf_append_char(&query->json, ']');
-    return ok;
+    return store->functions->find_sagas(store, query->unfinished_only, query->max, list_saga,
+                                        query);
 }
 
 /* --- on the loop --- */
@@ -202,12 +190,12 @@ static void done(struct gw_journal_op *op, bool ok) {
     if (query->is_cancelled)
         ; /* nobody wants to know */
     else if (query->question == LIST)
-        query->list_done(query->user, query->answer, gw_buf_str(&query->json));
+        query->list_done(query->user, query->answer, query->list, query->n_list);
     else
         tell_view(query);
     forget(query);
-    gw_buf_fini(&query->json);
     gw_buf_fini(&query->text);
+    free(query->list);
     free(query->steps);
     free(query);
 }

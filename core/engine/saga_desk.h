@@ -42,15 +42,20 @@ struct gw_desk_query *gw_desk_resolve(struct gw_journal_port *port, struct gw_st
                                       struct gw_str id, struct gw_str reason, gw_desk_view_fn done,
                                       void *user);
 
-/* At most `max` sagas without their steps, the newest first, as JSON. */
-typedef void (*gw_desk_list_fn)(void *user, enum gw_desk_answer answer, struct gw_str json);
+/* At most `max` sagas without their steps, the newest first; the desk's, until `done` returns. */
+typedef void (*gw_desk_list_fn)(void *user, enum gw_desk_answer answer,
+                                const struct gw_saga_record *sagas, unsigned n);
 struct gw_desk_query *gw_desk_list(struct gw_journal_port *port, bool unfinished_only, int64_t max,
                                    gw_desk_list_fn done, void *user);
 
 void gw_desk_cancel(struct gw_desk_query *query); /* `done` is not called */
 
-/* The view as one JSON object, for operators. */
+/* As one JSON object each: a saga without its steps, one with them, a step. */
+void gw_saga_json(const struct gw_saga_record *saga, struct gw_buf *out);
 void gw_saga_view_json(const struct gw_saga_view *view, struct gw_buf *out);
 void gw_step_json(const struct gw_step_record *step, struct gw_buf *out);
+
+const char *gw_step_outcome_name(enum gw_step_outcome outcome); /* "unknown", "done", "no effect" */
+const char *gw_undo_state_name(enum gw_undo_state state);       /* "none", "pending", "done" */
 
 #endif

@@ -6,6 +6,7 @@
 #include "lua/described.h"
 #include "lua/json.h"
 
+#include "base/json_write.h"
 #include "engine/saga_desk.h"
 
 #include <lauxlib.h>
@@ -276,13 +277,10 @@ static int k_saga_undone(lua_State *L, int status, lua_KContext ctx) {
     (void)status, (void)ctx;
     struct gw_saga *saga = l_check_saga(L);
     struct gw_buf *text = l_new_buf(L);
-    gw_buf_append_char(text, '[');
-    for (unsigned i = 0; i < gw_saga_count(saga); i++) {
-        if (i)
-            gw_buf_append_char(text, ',');
+    gw_json_open(text, '[');
+    for (unsigned i = 0; i < gw_saga_count(saga); i++)
         gw_step_json(gw_saga_step(saga, i), text);
-    }
-    gw_buf_append_char(text, ']');
+    gw_json_close(text, ']');
     l_push_json(L, gw_buf_str(text));
     leave(lua_touserdata(L, 1));
     return 1;
