@@ -186,6 +186,12 @@ static void end_watching(struct gateway *gateway) {
     event_del(gateway->complain);
 }
 
+static void look_at_saga(void *user, int64_t number) {
+    struct gateway *gateway = user;
+    for (unsigned i = 0; i < gateway->settings->workers; i++)
+        gw_sagas_look_at(gw_worker_sagas(gateway->workers[i]), number);
+}
+
 /* What is left of an earlier process is known before anybody can ask for more. */
 static bool start(struct gateway *gateway, struct gw_buf *error) {
     if (!open_journal(gateway, error))
@@ -196,6 +202,8 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     gw_sagas_recover(gw_worker_sagas(gateway->workers[0]));
     if (!listen_all(gateway, error))
         return false;
+    gw_admin_serve_sagas(gateway->admin, gateway->base, gateway->shared.journal, look_at_saga,
+                         gateway);
     if (!gateway->settings->data_dir)
         gw_log(GW_LOG_WARN,
                "DATA_DIR is not set: what sagas have to undo is lost with the process");

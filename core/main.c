@@ -31,6 +31,10 @@ static int usage(FILE *out, int code) {
         "             list the scripts it has had live, or how N differs from those of now\n"
         "  rollback [N]\n"
         "             have it go back to N, or to the last that differ from those of now\n"
+        "  sagas      [--open] [ID]: what it has to undo, and has done; one with its steps\n"
+        "  retry ID   have it try now what it could not undo\n"
+        "  resolve ID --reason TEXT\n"
+        "             have it leave that alone\n"
         "  demo       run the gateway with both demo backends\n"
         "             (--inventory-port 8001, --pricing-port 8002)\n"
         "  version    print the version\n\n"
@@ -94,13 +98,12 @@ static int work_on_scripts(const char *command, int argc, char **argv) {
                     : gw_test_run(&settings, words.n_rest, words.rest);
 }
 
-/* A word behind the command that is not a flag. */
 static int ask_gateway(const char *command, int argc, char **argv) {
     struct gw_settings settings;
-    const char *word = argc > 0 && argv[0][0] != '-' ? argv[0] : NULL;
-    if (!load_settings(&settings, word ? argc - 1 : argc, word ? argv + 1 : argv))
+    struct gw_remote_words words = gw_remote_take(&argc, argv);
+    if (!load_settings(&settings, argc, argv))
         return 2;
-    return gw_remote_run(&settings, command, word);
+    return gw_remote_run(&settings, command, &words);
 }
 
 static int serve_gateway(const struct gw_settings *settings) {

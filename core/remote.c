@@ -24,12 +24,86 @@ static bool is_number(const char *text) {
     return gw_str_to_u64(gw_str_from(text), UINT32_MAX, &value) && value > 0;
 }
 
-bool gw_remote_is_command(const char *command) {
-    return strcmp(command, "reload") == 0 || strcmp(command, "generations") == 0 ||
-           strcmp(command, "rollback") == 0;
+static bool is_one_of(const char *command, const char *const *list) {
+    while (*list && strcmp(command, *list) != 0)
+        list++;
+    return *list != NULL;
 }
 
-static void ask(struct question *question, const char *command, const char *number) {
+static bool is_of_sagas(const char *command) {
+    return is_one_of(command, (const char *const[]){"sagas", "retry", "resolve", NULL});
+}
+
+bool gw_remote_is_command(const char *command) {
+    return is_of_sagas(command) ||
+           is_one_of(command, (const char *const[]){"reload", "generations", "rollback", NULL});
+}
+
+struct gw_remote_words gw_remote_take(int *argc, char **argv) {
+    static const char reason[] = "--reason=";
+    struct gw_remote_words words = {0};
+    int n = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], "--open") == 0)
+            words.open = true;
+        else if (strncmp(argv[i], reason, sizeof reason - 1) == 0)
+            words.reason = argv[i] + sizeof reason - 1;
+        else if (strcmp(argv[i], "--reason") == 0 && i + 1 < *argc)
+            words.reason = argv[++i];
+        else if (argv[i][0] != '-' && !words.word)
+            words.word = argv[i];
+        else {
+            bool has_value = !strchr(argv[i], '=') && i + 1 < *argc;
+            argv[n++] = argv[i];
+            if (has_value)
+                argv[n++] = argv[++i];
+        }
+    }
+    *argc = n;
+    return words;
+}
+
+/* Why these words do not belong to the command, or NULL. */
+static const char *refuse(const char *command, const struct gw_remote_words *words) {
+    bool resolve = strcmp(command, "resolve") == 0, sagas = strcmp(command, "sagas") == 0;
+    if (words->reason && !resolve)
+        return "--reason belongs to resolve";
+    if (words->open && (!sagas || words->word))
+        return "--open belongs to sagas, without an id";
+    if (is_of_sagas(command))
+        return !words->word && !sagas      ? "the id of a saga is missing"
+               : resolve && !words->reason ? "--reason is missing"
+                                           : NULL;
+    if (words->word && (!is_number(words->word) || strcmp(command, "reload") == 0))
+        return "that is not the number of a generation";
+    return NULL;
+}
+
+static void ask_of_sagas(struct question *question, const char *command,
+                         const struct gw_remote_words *words) {
+    bool sagas = strcmp(command, "sagas") == 0;
+    question->method = sagas ? "GET" : "POST";
+    gw_buf_printf(&question->path, "/admin/sagas%s", words->open ? "?open" : "");
+    if (words->word) {
+        gw_buf_append_char(&question->path, '/');
+        gw_buf_append_percent(&question->path, gw_str_from(words->word));
+    }
+    if (!sagas)
+        gw_buf_printf(&question->path, "/%s", command);
+    if (words->reason) {
+        gw_buf_printf(&question->body, "{\"reason\":");
+        gw_buf_append_json(&question->body, gw_str_from(words->reason));
+        gw_buf_append_char(&question->body, '}');
+    }
+}
+
+static void ask(struct question *question, const char *command,
+                const struct gw_remote_words *words) {
+    const char *number = words->word;
+    if (is_of_sagas(command)) {
+        ask_of_sagas(question, command, words);
+        return;
+    }
     question->method = "POST";
     if (strcmp(command, "generations") == 0) {
         question->method = "GET";
@@ -93,10 +167,12 @@ static void send_question(struct gw_client *client, const struct gw_settings *se
     gw_buf_fini(&token);
 }
 
-int gw_remote_run(const struct gw_settings *settings, const char *command, const char *number) {
-    if (number && (!is_number(number) || strcmp(command, "reload") == 0)) {
-        fprintf(stderr, "moongate: %s: \"%s\" is not the number of a generation\n", command,
-                number);
+int gw_remote_run(const struct gw_settings *settings, const char *command,
+                  const struct gw_remote_words *words) {
+    const char *refused = refuse(command, words);
+    if (refused) {
+        fprintf(stderr, "moongate: %s%s%s: %s\n", command, words->word ? " " : "",
+                words->word ? words->word : "", refused);
         return 2;
     }
     struct question question = {.code = -1};
@@ -104,7 +180,7 @@ int gw_remote_run(const struct gw_settings *settings, const char *command, const
     struct event_base *base = event_base_new();
     struct gw_client *client = gw_client_new(base, &options);
     signal(SIGPIPE, SIG_IGN);
-    ask(&question, command, number);
+    ask(&question, command, words);
     send_question(client, settings, &question);
     while (question.code < 0)
         event_base_loop(base, EVLOOP_ONCE);

@@ -119,11 +119,13 @@ static void on_head(struct gw_exchange *exchange, void *user) {
 }
 
 static void on_request(struct gw_exchange *exchange, void *user) {
-    dispatch(user, exchange);
+    if (!gw_admin_answer_sagas(user, exchange))
+        dispatch(user, exchange);
 }
 
 static void on_abort(struct gw_exchange *exchange, void *user) {
-    (void)exchange, (void)user; /* only a body that did not come: calls are answered at once */
+    (void)user;
+    gw_admin_abort_sagas(exchange); /* all else is answered at once */
 }
 
 static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
@@ -198,5 +200,6 @@ void gw_admin_free(struct gw_admin *admin) {
     if (!admin)
         return;
     gw_server_free(admin->server);
+    gw_admin_free_sagas(admin);
     free(admin);
 }

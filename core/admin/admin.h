@@ -9,6 +9,7 @@
 #ifndef GW_ADMIN_ADMIN_H
 #define GW_ADMIN_ADMIN_H
 
+#include "engine/journal.h"
 #include "lua/generations.h"
 
 struct gw_admin;
@@ -17,6 +18,11 @@ struct gw_admin;
  * is not owned. */
 struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_settings *settings,
                               struct gw_generations *generations, struct gw_buf *error);
+/* It also answers what is asked of sagas. `look_at` tells the workers of one that an operator has
+ * changed, by its number. Nothing is owned; the journal ends after it. */
+void gw_admin_serve_sagas(struct gw_admin *admin, struct event_base *base,
+                          struct gw_journal *journal, void (*look_at)(void *user, int64_t number),
+                          void *user);
 uint16_t gw_admin_port(const struct gw_admin *admin);
 void gw_admin_free(struct gw_admin *admin);
 

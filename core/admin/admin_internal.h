@@ -11,6 +11,7 @@ struct gw_admin {
     struct gw_generations *generations; /* not owned */
     struct gw_server *server;           /* owned */
     int64_t started_ms;                 /* monotonic */
+    struct gw_admin_sagas *sagas;       /* owned; sagas.c's. NULL: there are none to ask for */
 };
 
 /* `number` is that of the path, where it has one. */
@@ -21,6 +22,14 @@ typedef void (*gw_admin_answer_fn)(struct gw_admin *admin, struct gw_exchange *e
 bool gw_admin_wants_text(const struct gw_exchange *exchange);
 void gw_admin_reply(struct gw_exchange *exchange, const char *type, struct gw_buf *take_body);
 void gw_admin_refuse(struct gw_exchange *exchange, unsigned status, const char *detail);
+
+#define GW_ADMIN_JSON "application/json"
+#define GW_ADMIN_TEXT "text/plain; charset=utf-8"
+
+/* sagas.c: false if the path is none of theirs; the client has gone; the end. */
+bool gw_admin_answer_sagas(struct gw_admin *admin, struct gw_exchange *exchange);
+void gw_admin_abort_sagas(struct gw_exchange *exchange);
+void gw_admin_free_sagas(struct gw_admin *admin);
 
 /* generations.c */
 void gw_admin_status(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);

@@ -49,7 +49,7 @@ void gw_sagas_stop(struct gw_sagas *sagas);
 void gw_sagas_free(struct gw_sagas *sagas);
 
 /* For one worker, before any of them opens a saga: undoes what an earlier process left neither
- * committed nor undone. Runs the loop until that has been read, or could not be. */
+ * committed nor undone. Waits until that has been read, or could not be. */
 void gw_sagas_recover(struct gw_sagas *sagas);
 
 /* Whether each saga of an earlier process has had its first chance. A backend that does not answer

@@ -60,14 +60,14 @@ void gw_saga_free_if_over(struct gw_saga *saga) {
 
 /* --- what the journal did not take --- */
 
-static void read_what_was_left(struct gw_sagas *sagas);
+static void read_what_was_left(struct gw_sagas *sagas, struct gw_journal_port *port);
 
 static void on_rewrite(evutil_socket_t fd, short what, void *user) {
     (void)fd, (void)what;
     struct gw_sagas *sagas = user;
     struct gw_saga *saga = TAILQ_FIRST(&sagas->all);
     if (sagas->recovery)
-        read_what_was_left(sagas);
+        read_what_was_left(sagas, sagas->port);
     for (; saga; saga = TAILQ_NEXT(saga, link)) {
         if (saga->phase == GW_SAGA_IN_QUESTION)
             gw_saga_ask_again(saga);
@@ -163,12 +163,12 @@ static void recovery_done(struct gw_journal_op *op, bool ok) {
         work_on(sagas);
 }
 
-static void read_what_was_left(struct gw_sagas *sagas) {
+static void read_what_was_left(struct gw_sagas *sagas, struct gw_journal_port *port) {
     struct gw_recovery *recovery = sagas->recovery;
     if (recovery->is_under_way)
         return;
     recovery->is_under_way = true;
-    gw_journal_submit(sagas->port, &recovery->op);
+    gw_journal_submit(port, &recovery->op);
 }
 
 void gw_sagas_recover(struct gw_sagas *sagas) {
@@ -177,9 +177,9 @@ void gw_sagas_recover(struct gw_sagas *sagas) {
     recovery->sagas = sagas;
     sagas->recovery = recovery;
     atomic_store(&sagas->shared->is_unread, true);
-    read_what_was_left(sagas);
-    while (sagas->recovery && sagas->recovery->is_under_way)
-        event_base_loop(sagas->base, EVLOOP_ONCE);
+    struct gw_journal_port *port = gw_journal_port_new(sagas->journal, sagas->base);
+    read_what_was_left(sagas, port);
+    gw_journal_port_free(port); /* which waits for it, and runs no loop */
 }
 
 bool gw_sagas_are_recovered(const struct gw_sagas_shared *shared) {
