@@ -53,7 +53,8 @@ struct gw_remote_words gw_remote_take(int *argc, char **argv) {
         else if (argv[i][0] != '-' && !words.word)
             words.word = argv[i];
         else {
-            bool has_value = !strchr(argv[i], '=') && i + 1 < *argc;
+            bool has_value =
+                strncmp(argv[i], "--", 2) == 0 && !strchr(argv[i], '=') && i + 1 < *argc;
             argv[n++] = argv[i];
             if (has_value)
                 argv[n++] = argv[++i];
