@@ -146,6 +146,42 @@ end)
 describe("a journal that cannot be used", function()
   teardown(process.end_all)
 
+  -- Orders until one is refused; how many were confirmed.
+  local function order_until_refused(gateway)
+    for n = 0, 1000 do
+      local response = gateway:post("/api/v1/orders", TWO)
+      if response.status ~= 201 then
+        assert.equal(503, response.status, response.body)
+        assert.is_truthy(response.json.detail:find("^the journal cannot be written: "))
+        return n
+      end
+    end
+    error "the disk has no end"
+  end
+
+  it("as its disk is full stops orders until there is room", function()
+    local disk = files.folder()
+    if not files.mount(disk, "1m") then
+      pending "a small disk of its own: this machine does not let us mount one"
+      return
+    end
+    local ok, raised = pcall(function()
+      local demo = shop.open { DATA_DIR = disk }
+      local gateway = demo.gateway
+      files.fill(disk .. "/filler")
+      local confirmed = order_until_refused(gateway)
+      assert.equal("journal", gateway:get("/ready").json.reason)
+      assert.equal(200, gateway:get("/api/v1/products/TEST-001").status)
+      assert.equal(2 * confirmed, #demo:reservations())
+      os.remove(disk .. "/filler")
+      poll("a gateway that is ready", function() return gateway:get("/ready").status == 200 end)
+      assert.equal(201, gateway:post("/api/v1/orders", TWO).status)
+      gateway:stop()
+    end)
+    files.unmount(disk)
+    assert(ok, raised)
+  end)
+
   it("stops orders and nothing else, until it can be", function()
     local folder = files.folder() .. "/later"
     local demo = shop.open { DATA_DIR = folder }

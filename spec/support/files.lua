@@ -47,4 +47,23 @@ function files.remove_all()
   root = nil
 end
 
+-- Mounts a small disk of its own there; false where this machine does not let us.
+function files.mount(path, size)
+  local command <const> = "mount -t tmpfs -o size=%s none %s 2>/dev/null"
+  return os.execute(command:format(size, files.quote(path))) == true
+end
+
+function files.unmount(path)
+  os.execute("umount " .. files.quote(path))
+end
+
+-- Writes there until nothing more fits.
+function files.fill(path)
+  local filler <const> = assert(io.open(path, "wb"))
+  repeat
+    local ok <const> = filler:write(("x"):rep(1024)) and filler:flush()
+  until not ok
+  filler:close()
+end
+
 return files
