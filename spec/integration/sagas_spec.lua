@@ -30,7 +30,10 @@ describe("orders in a journal", function()
     end)
   end
 
-  -- An order whose prices do not come; its id.
+  local OF_THE_ORDER <const> = { headers = { ["x-correlation-id"] = "the-order" } }
+
+  -- An order whose prices do not come; its id. Pricing has begun: a client whose end arrives with
+  -- its request is answered, however long that takes.
   local function begin_order()
     demo:break_down("pricing", { latency_ms = 60000, path = CALCULATE })
     local connection = demo.gateway:begin("POST", "/api/v1/orders", {
@@ -38,6 +41,7 @@ describe("orders in a journal", function()
       headers = { "X-Correlation-ID: the-order" },
     })
     demo:await_reservations(2)
+    poll("pricing at work", function() return #demo:asked("pricing", OF_THE_ORDER) > 0 end)
     return demo:reservations()[1].orderId, connection
   end
 
@@ -86,7 +90,7 @@ describe("orders in a journal", function()
     demo:kill "gateway"
     demo:start_gateway()
     demo:await_reservations(0)
-    local asked = demo:asked("inventory", { headers = { ["x-correlation-id"] = "the-order" } })
+    local asked = demo:asked("inventory", OF_THE_ORDER)
     assert.equal(RELEASE, asked[#asked].path)
   end)
 
