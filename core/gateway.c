@@ -25,9 +25,10 @@
 /* What the journal keeps. */
 #define KEEP_SAGA_MS (INT64_C(30) * 86400 * 1000)
 #define MAX_SAGAS    1000000
-#define KEEP_KEY_MS  (INT64_C(86400) * 1000)
 #define MAX_KEYS     1000000
 #define MAX_BYTES    (INT64_C(1) << 30)
+#define KEEP_DONE_MS (INT64_C(86400) * 1000) /* of jobs */
+#define MAX_DONE     1000000
 
 struct gateway {
     const struct gw_settings *settings;
@@ -63,14 +64,16 @@ static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
     struct gw_store *store = gw_store_sqlite_open_or_wait(folder, error);
     struct gw_store_limits limits = {
         .sagas = {KEEP_SAGA_MS, MAX_SAGAS},
-        .jobs = {KEEP_KEY_MS, MAX_KEYS},
-        .keys = {KEEP_KEY_MS, MAX_KEYS},
+        .jobs = {KEEP_DONE_MS, MAX_DONE},
+        .keys = {gateway->settings->idempotency_keep_ms, MAX_KEYS},
         .max_bytes = MAX_BYTES,
     };
     if (!store)
         return false;
     gw_buf_clear(error); /* what is wrong with the store is the journal's to tell */
     gateway->shared.journal = gw_journal_new(store, &limits);
+    gateway->shared.keys = gw_keys_new(gateway->settings->idempotency_keep_ms,
+                                       (size_t)gateway->settings->idempotency_max_bytes);
     return true;
 }
 
@@ -298,6 +301,7 @@ static void fini(struct gateway *gateway) {
         gw_worker_free(gateway->workers[i]);
     free(gateway->workers);
     gw_journal_free(gateway->shared.journal);
+    gw_keys_free(gateway->shared.keys);
     gw_jobs_free(gateway->shared.jobs);
     gw_backends_free(gateway->shared.backends);
     event_free(gateway->look_again);

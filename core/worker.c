@@ -369,6 +369,7 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
         .backends = worker->shared->backends,
         .jobs = worker->shared->jobs,
         .sagas = worker->sagas,
+        .keys = worker->shared->keys,
         .settings = worker->shared->settings,
         .ready = worker->shared->ready,
         .user = worker->shared->user,

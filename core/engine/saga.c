@@ -92,6 +92,10 @@ struct gw_saga *gw_saga_open(struct gw_sagas *sagas, struct gw_str kind, struct 
     return saga;
 }
 
+void gw_saga_take_key(struct gw_saga *saga, struct gw_key_bond *take_bond) {
+    saga->bond = take_bond;
+}
+
 unsigned gw_saga_add(struct gw_saga *saga, const struct gw_stored_request *act,
                      const struct gw_stored_request *undo) {
     struct gw_step_record record = {

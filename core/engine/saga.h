@@ -15,6 +15,7 @@
 
 #include "engine/backend.h"
 #include "engine/journal.h"
+#include "engine/keys.h"
 
 #include <stdatomic.h>
 
@@ -92,6 +93,10 @@ struct gw_saga_wait {
  */
 struct gw_saga *gw_saga_open(struct gw_sagas *sagas, struct gw_str kind, struct gw_str id,
                              struct gw_str correlation_id);
+
+/* The key of the request that began it goes with it from the first record on: before anything is
+ * written. */
+void gw_saga_take_key(struct gw_saga *saga, struct gw_key_bond *take_bond);
 
 /* A step that is about to be sent; its number, from 1. No undo: `undo` is NULL. */
 unsigned gw_saga_add(struct gw_saga *saga, const struct gw_stored_request *act,

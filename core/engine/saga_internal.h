@@ -40,6 +40,7 @@ struct gw_saga {
     struct gw_buf reason, result; /* each set once */
     struct gw_saga_step **steps;  /* owned */
     unsigned n_steps;
+    struct gw_key_bond *bond; /* owned; NULL: none */
 
     bool has_owner;
     bool is_dirty;          /* the record is not as in the journal */

@@ -69,9 +69,10 @@ struct written_step {
 
 struct gw_saga_write {
     struct gw_journal_op op;
-    struct gw_saga *saga;         /* the loop's */
-    struct gw_saga_record record; /* its texts are the saga's, which outlives this */
-    bool may_be_there;            /* an earlier write of its beginning failed, as it seemed */
+    struct gw_saga *saga;           /* the loop's */
+    struct gw_saga_record record;   /* its texts are the saga's, which outlives this */
+    const struct gw_key_bond *bond; /* likewise; NULL: none */
+    bool may_be_there;              /* an earlier write of its beginning failed, as it seemed */
     int64_t number; /* as the store knows it; of an earlier run, if this one is not the first */
     enum gw_saga_verdict verdict;
     uint64_t version;
@@ -156,8 +157,13 @@ static bool put(struct gw_saga_write *write, struct gw_store *store,
     if (is_new && !store->functions->put_saga(store, record))
         return false;
     write->number = record->number;
-    return put_steps(write, store) && (is_new || write->verdict == GW_SAGA_IS_RESOLVED ||
-                                       store->functions->put_saga(store, record));
+    if (!put_steps(write, store))
+        return false;
+    if (write->verdict == GW_SAGA_IS_RESOLVED)
+        return true;
+    return (is_new || store->functions->put_saga(store, record)) &&
+           (!write->bond ||
+            gw_key_bond_write(write->bond, store, record, write->record.number == 0));
 }
 
 static bool run_write(struct gw_journal_op *op, struct gw_store *store) {
@@ -208,6 +214,7 @@ static struct gw_saga_write *write_new(struct gw_saga *saga) {
     write->op = (struct gw_journal_op){.run = run_write, .done = write_done};
     write->saga = saga;
     write->record = saga->record;
+    write->bond = saga->bond;
     write->may_be_there = saga->was_sent;
     write->version = saga->version;
     for (unsigned i = 0; i < saga->n_steps; i++)

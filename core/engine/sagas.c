@@ -45,6 +45,7 @@ static void free_saga(struct gw_saga *saga) {
     for (unsigned i = 0; i < saga->n_steps; i++)
         gw_saga_step_free(saga->steps[i]);
     free(saga->steps);
+    gw_key_bond_free(saga->bond);
     gw_buf_fini(&saga->record.memory);
     gw_buf_fini(&saga->reason);
     gw_buf_fini(&saga->result);

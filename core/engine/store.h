@@ -86,6 +86,9 @@ struct gw_key_record {
     struct gw_buf memory;
 };
 
+/* What a key is called, without its answer; `number` grows with age. */
+typedef void (*gw_key_visitor)(void *user, int64_t number, struct gw_str scope, struct gw_str key);
+
 /* --- Jobs --- */
 
 enum gw_stored_job_state {
@@ -160,6 +163,8 @@ struct gw_store_functions {
     bool (*find_key)(struct gw_store *store, struct gw_str scope, struct gw_str key, bool *found,
                      struct gw_key_record *record);
     bool (*forget_key)(struct gw_store *store, struct gw_str scope, struct gw_str key);
+    bool (*list_keys)(struct gw_store *store, int64_t after, int64_t max, gw_key_visitor visit,
+                      void *user); /* those with a number above `after`, the oldest first */
 
     bool (*put_job)(struct gw_store *store, const struct gw_job_record *job);
     bool (*find_job)(struct gw_store *store, struct gw_str id, bool *found,

@@ -114,6 +114,8 @@ bool gw_store_put_key(struct gw_store *store, const struct gw_key_record *key);
 bool gw_store_find_key(struct gw_store *store, struct gw_str scope, struct gw_str key, bool *found,
                        struct gw_key_record *record);
 bool gw_store_forget_key(struct gw_store *store, struct gw_str scope, struct gw_str key);
+bool gw_store_list_keys(struct gw_store *store, int64_t after, int64_t max, gw_key_visitor visit,
+                        void *user);
 
 bool gw_store_put_job(struct gw_store *store, const struct gw_job_record *job);
 bool gw_store_find_job(struct gw_store *store, struct gw_str id, bool *found,

@@ -65,3 +65,14 @@ bool gw_store_forget_key(struct gw_store *store, struct gw_str scope, struct gw_
     gw_sql_put_text(&sql, key);
     return gw_sql_end(&sql);
 }
+
+bool gw_store_list_keys(struct gw_store *store, int64_t after, int64_t max, gw_key_visitor visit,
+                        void *user) {
+    struct gw_sql sql = gw_sql(gw_sqlite_of(store), "SELECT number, scope, key FROM keys"
+                                                    " WHERE number > ? ORDER BY number LIMIT ?");
+    gw_sql_put_int(&sql, after);
+    gw_sql_put_int(&sql, max);
+    while (gw_sql_next(&sql))
+        visit(user, gw_sql_int(&sql, 0), gw_sql_bytes(&sql, 1), gw_sql_bytes(&sql, 2));
+    return gw_sql_end(&sql);
+}

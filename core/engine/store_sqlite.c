@@ -242,6 +242,7 @@ static const struct gw_store_functions functions = {
     .put_key = gw_store_put_key,
     .find_key = gw_store_find_key,
     .forget_key = gw_store_forget_key,
+    .list_keys = gw_store_list_keys,
     .put_job = gw_store_put_job,
     .find_job = gw_store_find_job,
     .find_jobs = gw_store_find_jobs,

@@ -21,6 +21,7 @@ void l_register_expand(lua_State *L);
 void l_register_breaker(lua_State *L);
 void l_register_job(lua_State *L);
 void l_register_saga(lua_State *L);
+void l_register_key(lua_State *L);
 void l_register_inspect(lua_State *L);
 void l_register_measure(lua_State *L);
 

@@ -67,6 +67,7 @@ struct gw_flow {
                                    ended by a NUL */
 
     struct gw_saga_handle *sagas; /* that it opened and has not left; theirs */
+    struct gw_key_claim *key;     /* owned; NULL: the request bears no idempotency key */
 
     struct gw_children *group; /* of a child */
     int index;                 /* of a child: its argument, from 1 */

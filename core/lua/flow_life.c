@@ -63,6 +63,7 @@ void gw_flow_free_coroutine(struct gw_flow *flow) {
  * and can run another function, stay for the next one. */
 static void clear_flow(struct gw_flow *flow) {
     gw_flow_leave_sagas(flow);
+    gw_key_release(flow->key);
     if (flow->timer_set)
         event_del(&flow->deadline_timer);
     if (flow->in_work)

@@ -75,6 +75,8 @@ static int l_saga_open(lua_State *L) {
     *handle = (struct gw_saga_handle){0};
     luaL_setmetatable(L, HANDLE_META);
     handle->saga = gw_saga_open(sagas, kind, id, gw_str_from(gw_flow_root(flow)->id));
+    if (gw_flow_root(flow)->key)
+        gw_saga_take_key(handle->saga, gw_key_bond_new(gw_flow_root(flow)->key));
     handle->flow = flow;
     handle->next = flow->sagas;
     flow->sagas = handle;
@@ -250,6 +252,8 @@ static int k_saga_committed(lua_State *L, int status, lua_KContext ctx) {
     const struct pending *pending = (const struct pending *)ctx;
     if (pending->answer != GW_SAGA_NOT_WRITTEN)
         leave(luaL_checkudata(L, 1, HANDLE_META));
+    if (pending->answer == GW_SAGA_WRITTEN && gw_flow_root(pending->wait.flow)->key)
+        gw_key_decide(gw_flow_root(pending->wait.flow)->key);
     return l_push_answer(L, pending->answer);
 }
 

@@ -28,6 +28,7 @@ struct gw_host {
     struct gw_backends *backends;
     struct gw_jobs *jobs;
     struct gw_sagas *sagas; /* the worker's; NULL as the caller is */
+    struct gw_keys *keys;   /* likewise, but shared by all workers */
     const struct gw_settings *settings;
     unsigned generation;                            /* its number */
     bool (*ready)(void *user, const char **reason); /* for GET /ready */

@@ -102,7 +102,7 @@ local function add_up(items, responses)
   return total, currency
 end
 
-gateway.route("POST /api/v1/orders", { deadline = 30 }, function(req)
+gateway.route("POST /api/v1/orders", { deadline = 30, idempotency = true }, function(req)
   local order <const> = read_order(req)
   local order_id <const> = "ORDER-" .. gateway.id()
 

@@ -44,7 +44,7 @@ local function find(id)
   return job
 end
 
-gateway.route("POST /api/v1/reports/generate", function(req)
+gateway.route("POST /api/v1/reports/generate", { idempotency = true }, function(req)
   local id <const> = gateway.enqueue("report", read_wish(req))
   return 202, { jobId = id, status = "queued" }, { location = "/api/v1/reports/status/" .. id }
 end)

@@ -13,12 +13,29 @@ local gateway = {}
 
 -- --- while the scripts load ---------------------------------------------------------------------
 
+--- What an Idempotency-Key does to a route with `idempotency = true`. The request is done once:
+--- sent again with the same key, by the same caller (the same Authorization, or none), to the same
+--- route, it is given the stored status, headers and body, with `Idempotency-Replayed: true`.
+--- Another method, path, query or body with this key: 422. While the first is still in work: 409
+--- with Retry-After. A key that is not one quoted string, or one word, of 1 to 255 characters: 400.
+--- The journal cannot be used: 503. `before` filters run first, each time; `after` filters have had
+--- their say in what is stored.
+---
+--- Stored is what the handler returned, whatever its status; and from the moment a saga commits,
+--- 201 with what commit() was given, until the handler has returned. Not stored is what was raised:
+--- gateway.fail(), failures of backends, bugs, cancelled requests; the key is then free, and a
+--- retry runs anew, after a saga once all of it has been undone. Nor are answers of more than
+--- IDEMPOTENCY_MAX_BYTES: a repetition is then told so, with 409 and no Retry-After.
+---@class gateway.Idempotency
+---@field required? boolean  a request without a key: 400
+
 --- What a route may have.
 ---@class gateway.RouteOptions
 ---@field deadline? number         seconds for the whole request; default SERVICE_TIMEOUT. It is
 ---                                lowered by a caller's X-Request-Timeout-Ms
 ---@field max_body? integer        bytes; a longer body is answered with 413; default
 ---                                MAX_BODY_BYTES
+---@field idempotency? boolean|gateway.Idempotency  whether requests may bear an Idempotency-Key
 ---@field before? gateway.Before|gateway.Before[]  filters of this route, after those of all
 ---@field after? gateway.After|gateway.After[]  likewise
 

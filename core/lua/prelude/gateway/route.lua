@@ -3,6 +3,7 @@
 local core <const> = require "gateway.core"
 local bug <const> = require "gateway.bug"
 local failure <const> = require "gateway.failure"
+local idempotency <const> = require "gateway.idempotency"
 local options <const> = require "gateway.options"
 local problem <const> = require "gateway.problem"
 
@@ -17,6 +18,7 @@ local OPTIONS <const> = {
   max_body = options.count,
   before = options.hooks,
   after = options.hooks,
+  idempotency = idempotency.option,
 }
 
 route.OPTIONS = OPTIONS -- for the spec that compares them with types.lua
@@ -49,6 +51,7 @@ local function declare(target, given, handler, before, after)
     after_all = after,
     before = list_of(given.before),
     after = list_of(given.after),
+    idempotency = idempotency.rule_of(given.idempotency),
   }
 end
 
@@ -119,10 +122,17 @@ local function check(called, status, body, headers)
   return status, body, headers
 end
 
+-- In the place of a status: the reply is the stored one.
+local REPLAYED <const> = {}
+
+-- After the filters, who may ask for a password even for what is known.
 local function answer(called, req)
   local status, body, headers = ask(called.before_all, req)
   if status == nil then
     status, body, headers = ask(called.before, req)
+  end
+  if status == nil and called.idempotency and idempotency.is_answered(called.idempotency) then
+    return REPLAYED
   end
   if status == nil then
     status, body, headers = called.handler(req)
@@ -165,36 +175,41 @@ local function answer_to(raised, req)
   return problem.answer(status)
 end
 
--- What fn returned, or the answer to what it raised. A drop is left to run().
+-- What fn returned, or the answer to what it raised, and which. A drop is left to run().
 local function settle(req, ok, status, body, headers)
-  if core.stopped() then return answer_to(status, req) end
-  if ok or status == DROPPED then return status, body, headers end
-  return answer_to(status, req)
+  if core.stopped() then return false, answer_to(status, req) end
+  if ok or status == DROPPED then return ok, status, body, headers end
+  return false, answer_to(status, req)
 end
 
 -- An answer that cannot be said, nan or a bad header, is a bug of the script: all that is known of
--- its place is the route's.
+-- its place is the route's. Returns whether it could be said.
 local function reply(called, req, status, body, headers)
   local ok <const>, raised <const> = pcall(core.reply, status, body, headers)
-  if ok then return end
+  if ok then return true end
   local found <const> = bug.of(("%s: the answer of route '%s' cannot be sent: %s"):format(
     called.where, called.name, tostring(raised)))
   if not pcall(core.reply, answer_to(found, req)) then
     core.reply(problem.answer(bug.of "the problem cannot be said"))
   end
+  return false
 end
 
 -- The core's entry. It raises nothing but want of memory, which the core answers.
 function route.run(id, req)
   local called <const> = routes[id]
-  local status, body, headers = settle(req, xpcall(answer, bug.explain, called, req))
+  local returned, status, body, headers = settle(req, xpcall(answer, bug.explain, called, req))
+  if status == REPLAYED then return core.key_replay() end
   local filtered <const> = #called.after_all > 0 or #called.after > 0
   if filtered and status ~= DROPPED and not core.stopped() then
-    status, body, headers =
+    local amended
+    amended, status, body, headers =
       settle(req, xpcall(amend, bug.explain, called, req, status, body, headers))
+    returned = returned and amended
   end
   if status == DROPPED then return core.drop() end
-  reply(called, req, status, body, headers)
+  local said <const> = reply(called, req, status, body, headers)
+  if said and returned and called.idempotency then idempotency.keep() end
 end
 
 return route
