@@ -84,8 +84,8 @@ static bool ask_saga(struct gw_key_claim *claim, struct gw_store *store, bool is
     bool is_there;
     if (!store->functions->find_saga(store, found->saga_kind, found->saga_id, &is_there, &saga))
         return false;
-    claim->answer = is_there ? answer_of(&saga, is_same) : GW_KEY_FREE;
-    if (claim->answer == GW_KEY_ANSWERED)
+    claim->judgement = is_there ? answer_of(&saga, is_same) : GW_KEY_FREE;
+    if (claim->judgement == GW_KEY_ANSWERED)
         answer_from_saga(found, &saga);
     gw_buf_fini(&saga.memory);
     return true;
@@ -97,11 +97,11 @@ static bool judge(struct gw_key_claim *claim, struct gw_store *store) {
     if (found->owner.len)
         return ask_saga(claim, store, is_same);
     if (record->created_ms - found->created_ms > claim->keys->keep_ms)
-        claim->answer = GW_KEY_FREE;
+        claim->judgement = GW_KEY_FREE;
     else if (!is_same)
-        claim->answer = GW_KEY_OTHER;
+        claim->judgement = GW_KEY_OTHER;
     else
-        claim->answer = found->status ? GW_KEY_ANSWERED : GW_KEY_NOT_KEPT;
+        claim->judgement = found->status ? GW_KEY_ANSWERED : GW_KEY_NOT_KEPT;
     return true;
 }
 
@@ -114,7 +114,7 @@ static bool run_ask(struct gw_journal_op *op, struct gw_store *store) {
     const struct gw_key_record *record = &claim->record;
     bool is_there;
     gw_buf_fini(&claim->found.memory); /* it may be run twice */
-    claim->answer = GW_KEY_FREE;
+    claim->judgement = GW_KEY_FREE;
     if (!store->functions->find_key(store, record->scope, record->key, &is_there, &claim->found))
         return false;
     return !is_there || judge(claim, store);
@@ -132,9 +132,8 @@ static bool enter(struct gw_key_claim *claim, bool was_asked) {
 
 static void ask_done(struct gw_journal_op *op, bool ok) {
     struct gw_key_claim *claim = claim_of(op);
-    if (!ok)
-        claim->answer = GW_KEY_UNKNOWN;
-    else if (!claim->is_released && claim->answer == GW_KEY_FREE && !enter(claim, true))
+    claim->answer = ok ? claim->judgement : GW_KEY_UNKNOWN;
+    if (!claim->is_released && claim->answer == GW_KEY_FREE && !enter(claim, true))
         return;
     tell(claim, ok);
 }
@@ -169,11 +168,13 @@ bool gw_key_is_decided(const struct gw_key_claim *claim) {
 }
 
 static bool run_keep(struct gw_journal_op *op, struct gw_store *store) {
-    return store->functions->put_key(store, &claim_of(op)->found);
+    bool ok = store->functions->put_key(store, &claim_of(op)->found);
+    GW_CRASH_POINT("in_write");
+    return ok;
 }
 
 static void keep_done(struct gw_journal_op *op, bool ok) {
-    GW_CRASH_POINT("after_key");
+    GW_CRASH_POINT("after_write");
     tell(claim_of(op), ok);
 }
 
@@ -195,6 +196,6 @@ void gw_key_keep(struct gw_key_claim *claim, unsigned status, struct gw_str fiel
     claim->done = done;
     claim->user = user;
     claim->is_under_way = true;
-    GW_CRASH_POINT("before_key");
+    GW_CRASH_POINT("before_write");
     gw_journal_submit(claim->port, &claim->op);
 }

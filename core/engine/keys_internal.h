@@ -30,7 +30,8 @@ struct gw_key_claim {
 
     struct gw_journal_op op;
     struct gw_journal_port *port;
-    struct gw_key_record found; /* what the journal has; or what is written to it */
+    enum gw_key_answer judgement; /* the journal's thread's, while it is under way */
+    struct gw_key_record found;   /* likewise: what the journal has; or what is written to it */
     gw_key_done_fn done;
     void *user;
 };
