@@ -32,7 +32,8 @@ describe("an Idempotency-Key", function()
   end
 
   local function order(key, json, more)
-    return demo.gateway:request("POST", ORDERS, { json = json or TWO, headers = headers_of(key, more) })
+    return demo.gateway:request("POST", ORDERS,
+      { json = json or TWO, headers = headers_of(key, more) })
   end
 
   local function begin(key, json)
@@ -111,8 +112,8 @@ describe("an Idempotency-Key", function()
     end)
 
     it("is refused if it is none", function()
-      for _, value in ipairs { "", '""', '"a', 'a"', "a b", "a,b", '"a";p=1', '"a\\b"', '"\195\164"',
-        ("x"):rep(256) } do
+      for _, value in ipairs { "", '""', '"a', 'a"', "a b", "a,b", '"a";p=1', '"a\\b"',
+        '"\195\164"', ("x"):rep(256) } do
         assert_problem(400, order(value), "Idempotency-Key must be")
       end
       assert_problem(400, order("a", TWO, { "Idempotency-Key: a" }), "Idempotency-Key must be")
@@ -226,7 +227,6 @@ describe("an Idempotency-Key", function()
         if req.query.bad_filter then error "bad filter" end
         response.headers["x-amended"] = "yes"
       end)
-      local counts <const> = {}
       local function run(req)
         local what <const> = req.params.what
         if what == "bug" then error "a bug" end
@@ -248,12 +248,10 @@ describe("an Idempotency-Key", function()
       gateway.route("POST /plain/:what", run)
     ]]
 
-    setup(function()
-      demo = nil
-    end)
     before_each(function()
       open {
-        SCRIPTS_DIR = files.folder { ["init.lua"] = SCRIPT }, IDEMPOTENCY_MAX_BYTES = 1024, WORKERS = 2,
+        SCRIPTS_DIR = files.folder { ["init.lua"] = SCRIPT },
+        IDEMPOTENCY_MAX_BYTES = 1024,
       }
     end)
 

@@ -42,7 +42,8 @@ local refusals <const> = {
     refuse(400, "Idempotency-Key must be one string of 1 to 255 visible characters")
   end,
   ["in work"] = function()
-    refuse(409, "a request with this Idempotency-Key is still in work", { retry_after = RETRY_AFTER })
+    local detail <const> = "a request with this Idempotency-Key is still in work"
+    refuse(409, detail, { retry_after = RETRY_AFTER })
   end,
   other = function()
     refuse(422, "this Idempotency-Key has been used for another request")

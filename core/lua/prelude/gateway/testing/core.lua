@@ -9,6 +9,7 @@
 -- Inside the binary the real core judges what needs no request: routes, options, paths, settings.
 local json <const> = require "gateway.json"
 local calls <const> = require "gateway.testing.calls"
+local keys <const> = require "gateway.testing.keys"
 local router <const> = require "gateway.testing.router"
 local sagas <const> = require "gateway.testing.sagas"
 local Scheduler <const> = require "gateway.testing.scheduler"
@@ -434,6 +435,7 @@ function core_of.new(world)
   other_functions(core, world, current)
   job_functions(core, world, current)
   sagas.add(core, world)
+  keys.add(core, world, current)
   return core
 end
 

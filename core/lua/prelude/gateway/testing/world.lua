@@ -210,6 +210,7 @@ function World:request(method, target, options)
   local route <const> = self.routes[id]
   local req <const> = new_request(self, method, target, options, params, route)
   local flow <const> = self.scheduler:spawn(function() self.entries.request(id, req) end)
+  flow.req = req
   local started <const> = self.scheduler.now
   local lift <const> = set_limits(self, flow, {
     deadline = options.deadline or route.deadline or DEFAULT_DEADLINE,
