@@ -191,6 +191,8 @@ static void end(struct gw_flow *flow, int status) {
         gw_flow_log_escaped(flow, status);
     if (status != LUA_OK || gw_flow_root(flow)->account.stop != GW_STOP_NONE)
         clean_up(flow);
+    gw_key_release(flow->key); /* before its client, who may use it again, has the answer */
+    flow->key = NULL;
     switch (flow->kind) {
     case GW_FLOW_REQUEST:
         end_request(flow);
