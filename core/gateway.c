@@ -74,6 +74,7 @@ static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
     gateway->shared.journal = gw_journal_new(store, &limits);
     gateway->shared.keys = gw_keys_new(gateway->settings->idempotency_keep_ms,
                                        (size_t)gateway->settings->idempotency_max_bytes);
+    gateway->shared.keyspaces = gw_keyspaces_new(folder);
     return true;
 }
 
@@ -300,6 +301,7 @@ static void fini(struct gateway *gateway) {
     for (unsigned i = 0; i < n; i++)
         gw_worker_free(gateway->workers[i]);
     free(gateway->workers);
+    gw_keyspaces_free(gateway->shared.keyspaces);
     gw_journal_free(gateway->shared.journal);
     gw_keys_free(gateway->shared.keys);
     gw_jobs_free(gateway->shared.jobs);

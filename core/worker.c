@@ -370,6 +370,7 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
         .jobs = worker->shared->jobs,
         .sagas = worker->sagas,
         .keys = worker->shared->keys,
+        .keyspaces = worker->shared->keyspaces,
         .settings = worker->shared->settings,
         .ready = worker->shared->ready,
         .user = worker->shared->user,

@@ -16,6 +16,7 @@ struct gw_worker_shared {
     struct gw_backends *backends;
     struct gw_jobs *jobs;
     struct gw_journal *journal;
+    struct gw_keyspaces *keyspaces;
     struct gw_sagas_shared sagas;
     struct gw_keys *keys;
     _Atomic int64_t in_flight;      /* requests in work; MAX_IN_FLIGHT */

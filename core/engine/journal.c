@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -82,7 +83,7 @@ static void note_fault(struct gw_journal *journal) {
     const char *why = gw_store_error(journal->store);
     const char *text = keep_text(journal, *why ? why : "an operation failed");
     if (atomic_exchange(&journal->fault, text) != text)
-        gw_log(GW_LOG_ERROR, "journal: %s", text);
+        gw_log(GW_LOG_ERROR, "%s: %s", journal->store->name, text);
     journal->check_ms = gw_clock_ms() + CHECK_MS;
 }
 
@@ -92,7 +93,7 @@ static void check(struct gw_journal *journal) {
         return;
     }
     atomic_store(&journal->fault, NULL);
-    gw_log(GW_LOG_INFO, "journal: it can be written again");
+    gw_log(GW_LOG_INFO, "%s: it can be written again", journal->store->name);
 }
 
 /* --- a batch --- */
@@ -266,11 +267,13 @@ static void *run(void *user) {
 /* Signals are for the control thread. */
 static void start_thread(struct gw_journal *journal) {
     sigset_t all, before;
+    char name[16]; /* what the system takes */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     if (pthread_create(&journal->thread, NULL, run, journal) != 0)
         abort(); /* at the start only, as for workers */
-    pthread_setname_np(journal->thread, "journal");
+    snprintf(name, sizeof name, "%s", journal->store->name);
+    pthread_setname_np(journal->thread, name);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -180,6 +180,7 @@ struct gw_store_functions {
 
 struct gw_store {
     const struct gw_store_functions *functions;
+    const char *name; /* for the log: "journal". Lives as long as the store */
 };
 
 static inline const char *gw_store_error(const struct gw_store *store) {

@@ -93,7 +93,7 @@ static bool is_too_empty(struct gw_sqlite *sqlite) {
     return n > FREE_PAGES && n > pages(sqlite) / FREE_PART;
 }
 
-static bool give_back(struct gw_sqlite *sqlite) {
+bool gw_sqlite_give_back(struct gw_sqlite *sqlite) {
     return is_too_empty(sqlite) &&
            gw_sql_exec(sqlite, "PRAGMA incremental_vacuum(" PAGES_IN_STEP ")") &&
            is_too_empty(sqlite);
@@ -107,7 +107,7 @@ bool gw_store_clean(struct gw_store *store, const struct gw_store_limits *limits
     is_more |= apply(sqlite, &keys, &limits->keys, now_ms);
     is_more |= apply_to_left(sqlite, &limits->keys, now_ms);
     is_more |= apply_bytes(sqlite, limits->max_bytes);
-    is_more |= give_back(sqlite);
+    is_more |= gw_sqlite_give_back(sqlite);
     *more = is_more && !sqlite->failed;
     return !sqlite->failed;
 }

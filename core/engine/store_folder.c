@@ -67,7 +67,7 @@ static bool take_lock(struct gw_sqlite *sqlite, const char *folder, struct gw_bu
 }
 
 /* SQLite would make it as the umask says; the log beside it gets the mode that it has. */
-static bool make_file(const char *path, struct gw_buf *error) {
+bool gw_store_make_file(const char *path, struct gw_buf *error) {
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0)
         return complain(error, path, errno == EISDIR ? "it is a folder" : strerror(errno));
@@ -79,5 +79,5 @@ bool gw_store_take_folder(struct gw_sqlite *sqlite, const char *folder, struct g
     if (!sqlite->path)
         sqlite->path = join(folder, "moongate.db");
     return is_folder(folder, error) && take_lock(sqlite, folder, error) &&
-           make_file(sqlite->path, error);
+           gw_store_make_file(sqlite->path, error);
 }

@@ -16,27 +16,39 @@
 
 #include <sqlite3.h>
 
+struct gw_sqlite;
+
 #define GW_SQL_CACHED 64 /* more than there are statements in engine/store*.c */
 
 enum gw_kind { GW_KIND_SAGA, GW_KIND_JOB, GW_KIND_KEY, GW_KINDS };
 
+/* What a file is for: its tables, and what may be asked of them. */
+struct gw_sqlite_kind {
+    const struct gw_store_functions *functions;
+    const char *const *scripts;             /* of the schema, one for each version; then NULL */
+    int application_id;                     /* in the file's header: that it is of this kind */
+    void (*look)(struct gw_sqlite *sqlite); /* at the work that waits, when it is opened */
+};
+
 struct gw_sqlite {
     struct gw_store store; /* first: they are converted into each other */
-    sqlite3 *db;           /* owned; NULL: begin() opens it again */
-    char *folder;          /* owned; NULL: in memory */
-    char *path;            /* owned, likewise */
-    int lock;              /* the file that says that the folder is taken; -1: it is not, or in
-                              memory */
-    bool is_others;        /* another process has taken it */
-    int64_t opened_ms;     /* when the process opened it, wall clock: what was there before belongs
-                              to another one */
-    bool failed;           /* something has, since begin() */
-    bool is_suspect;       /* the disk has failed: to be opened again */
-    bool is_unsure;        /* it has at the end of a transaction: what is in the file's log may not
-                              be on the disk */
-    int n_logged;          /* pages in the write-ahead log */
-    int max_logged;        /* then they are written to the database; tests make it small */
-    int checkpointed;      /* SQLite's code of the last try to empty it */
+    const struct gw_sqlite_kind *kind;
+    int application_id; /* the kind's */
+    sqlite3 *db;        /* owned; NULL: begin() opens it again */
+    char *folder;       /* owned; NULL: in memory, or not for us to take */
+    char *path;         /* owned; NULL: in memory, or not known yet */
+    int lock;           /* the file that says that the folder is taken; -1: it is not, or in
+                           memory */
+    bool is_others;     /* another process has taken it */
+    int64_t opened_ms;  /* when the process opened it, wall clock: what was there before belongs
+                           to another one */
+    bool failed;        /* something has, since begin() */
+    bool is_suspect;    /* the disk has failed: to be opened again */
+    bool is_unsure;     /* it has at the end of a transaction: what is in the file's log may not
+                           be on the disk */
+    int n_logged;       /* pages in the write-ahead log */
+    int max_logged;     /* then they are written to the database; tests make it small */
+    int checkpointed;   /* SQLite's code of the last try to empty it */
     int64_t n_over[GW_KINDS]; /* counted as too many, and not yet forgotten: see store_clean.c */
     char error[512];
     struct {
@@ -88,17 +100,37 @@ bool gw_sqlite_fail(struct gw_sqlite *sqlite, int code);
 /* Copies what they point to into `memory` and points them there. */
 void gw_store_own(struct gw_buf *memory, struct gw_str *const *texts, size_t n);
 
+/* --- store_sqlite.c: what the functions of every kind begin with --- */
+
+void gw_sqlite_close(struct gw_store *store);
+const char *gw_sqlite_error(const struct gw_store *store);
+bool gw_sqlite_begin(struct gw_store *store);
+bool gw_sqlite_commit(struct gw_store *store);
+void gw_sqlite_rollback(struct gw_store *store);
+bool gw_sqlite_check(struct gw_store *store);
+
+/* Not open yet: to be given its folder or path, if it has one. */
+struct gw_sqlite *gw_sqlite_new(const struct gw_sqlite_kind *kind, const char *name);
+
+/* False, with one line in `error`, if the file cannot be used; then begin() tries again. */
+bool gw_sqlite_open(struct gw_sqlite *sqlite, struct gw_buf *error);
+
 /* --- store_folder.c --- */
 
 /* Takes the folder for this process; false with one line in `error`. Sets path and lock. */
 bool gw_store_take_folder(struct gw_sqlite *sqlite, const char *folder, struct gw_buf *error);
+
+/* Sees that there is a file, made if need be; false likewise. */
+bool gw_store_make_file(const char *path, struct gw_buf *error);
 
 /* --- store_schema.c --- */
 
 /* Brings the tables to what this program knows, one script after the other; false, with the reason
  * in sqlite->error, if they are not ours or newer than we are. */
 bool gw_store_migrate(struct gw_sqlite *sqlite, const char *const *scripts, unsigned n);
-bool gw_store_migrate_all(struct gw_sqlite *sqlite);
+
+extern const char *const gw_store_scripts[];
+#define GW_STORE_APPLICATION_ID 0x4d6f6f6e /* "Moon" */
 
 /* --- store_sagas.c, store_keys.c, store_jobs.c, store_clean.c: see store.h --- */
 
@@ -122,6 +154,9 @@ bool gw_store_find_job(struct gw_store *store, struct gw_str id, bool *found,
                        struct gw_job_record *job);
 bool gw_store_find_jobs(struct gw_store *store, bool unfinished_only, int64_t max,
                         gw_job_visitor visit, void *user);
+
+/* A bounded part of the room that is free, if it is much; whether there is more. */
+bool gw_sqlite_give_back(struct gw_sqlite *sqlite);
 
 bool gw_store_clean(struct gw_store *store, const struct gw_store_limits *limits, int64_t now_ms,
                     bool *more);

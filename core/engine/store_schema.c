@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#define APPLICATION_ID 0x4d6f6f6e /* "Moon", in the file's header: that it is ours */
-
 /* Numbers grow with time, so `number` is the order of age as well. Indexes are partial where most
  * records are finished: what is unfinished is found without a look at them, and retention finds the
  * oldest. The lists of states are those of the queries, word for word, or SQLite does not see that
@@ -43,7 +41,7 @@ static const char version_1[] =
     "CREATE TABLE checks (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"; /* see check() */
 
 /* What is released is never changed, only followed by another one. */
-static const char *const scripts_of_all[] = {version_1};
+const char *const gw_store_scripts[] = {version_1, NULL};
 
 static bool refuse(struct gw_sqlite *sqlite, const char *why) {
     snprintf(sqlite->error, sizeof sqlite->error, "%s: %s", sqlite->path ? sqlite->path : "memory",
@@ -64,7 +62,7 @@ static bool refuse_newer(struct gw_sqlite *sqlite, int64_t version, unsigned n) 
 static bool apply(struct gw_sqlite *sqlite, const char *script, unsigned version) {
     char numbers[96];
     snprintf(numbers, sizeof numbers,
-             "PRAGMA application_id = %d; PRAGMA user_version = %u; COMMIT", APPLICATION_ID,
+             "PRAGMA application_id = %d; PRAGMA user_version = %u; COMMIT", sqlite->application_id,
              version);
     return gw_sql_exec(sqlite, "BEGIN IMMEDIATE") && gw_sql_exec(sqlite, script) &&
            gw_sql_exec(sqlite, numbers);
@@ -76,7 +74,7 @@ bool gw_store_migrate(struct gw_sqlite *sqlite, const char *const *scripts, unsi
     int64_t n_tables = gw_sql_number(sqlite, "SELECT count(*) FROM sqlite_schema");
     if (sqlite->failed)
         return false;
-    if (application != APPLICATION_ID && (application || version || n_tables))
+    if (application != sqlite->application_id && (application || version || n_tables))
         return refuse(sqlite, "it is a database of another program");
     if (version > n)
         return refuse_newer(sqlite, version, n);
@@ -86,8 +84,4 @@ bool gw_store_migrate(struct gw_sqlite *sqlite, const char *const *scripts, unsi
             return false;
         }
     return true;
-}
-
-bool gw_store_migrate_all(struct gw_sqlite *sqlite) {
-    return gw_store_migrate(sqlite, scripts_of_all, sizeof scripts_of_all / sizeof *scripts_of_all);
 }

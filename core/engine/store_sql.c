@@ -29,7 +29,7 @@ static const char *describe(struct gw_sqlite *sqlite, int code) {
         return "the disk is full";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return "the file is damaged, or not a journal";
+        return "the file is damaged, or no database";
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return "it cannot be written";
@@ -43,8 +43,8 @@ static const char *describe(struct gw_sqlite *sqlite, int code) {
 bool gw_sqlite_fail(struct gw_sqlite *sqlite, int code) {
     int system = sqlite->db && is_of_disk(code) ? sqlite3_system_errno(sqlite->db) : 0;
     snprintf(sqlite->error, sizeof sqlite->error, "%s: %s%s%s",
-             sqlite->path ? sqlite->path : "the journal in memory", describe(sqlite, code),
-             system ? ": " : "", system ? strerror(system) : "");
+             sqlite->path ? sqlite->path : "in memory", describe(sqlite, code), system ? ": " : "",
+             system ? strerror(system) : "");
     sqlite->failed = true;
     sqlite->is_suspect |= is_of_disk(code) && sqlite->path;
     return false;

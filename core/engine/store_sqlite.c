@@ -95,8 +95,8 @@ static bool check_file(struct gw_sqlite *sqlite) {
         gw_sql_number(sqlite, "PRAGMA page_count") * gw_sql_number(sqlite, "PRAGMA page_size");
     if (sqlite->path && bytes <= CHECK_ALL_BYTES && !check_all(sqlite))
         return false;
-    gw_sql_number(sqlite, "SELECT count(changed_ms) FROM sagas WHERE state IN (0, 2)");
-    gw_sql_number(sqlite, "SELECT count(changed_ms) FROM jobs WHERE state IN (0, 1)");
+    if (sqlite->kind->look)
+        sqlite->kind->look(sqlite);
     return !sqlite->failed;
 }
 
@@ -106,24 +106,37 @@ static void let_folder_go(struct gw_sqlite *sqlite) {
     sqlite->lock = -1;
 }
 
-static bool has_folder(struct gw_sqlite *sqlite) {
-    struct gw_buf why = {0};
-    if (!sqlite->folder || sqlite->lock >= 0)
+static bool find_file(struct gw_sqlite *sqlite, struct gw_buf *why) {
+    if (!sqlite->folder)
+        return !sqlite->path || gw_store_make_file(sqlite->path, why);
+    if (sqlite->lock >= 0 || gw_store_take_folder(sqlite, sqlite->folder, why))
         return true;
-    bool ok = gw_store_take_folder(sqlite, sqlite->folder, &why);
+    let_folder_go(sqlite);
+    return false;
+}
+
+static bool has_file(struct gw_sqlite *sqlite) {
+    struct gw_buf why = {0};
+    bool ok = find_file(sqlite, &why);
     if (!ok) {
         snprintf(sqlite->error, sizeof sqlite->error, "%.*s", GW_STR_ARG(gw_buf_str(&why)));
-        let_folder_go(sqlite);
+        sqlite->failed = true;
     }
     gw_buf_fini(&why);
     return ok;
 }
 
+static bool migrate(struct gw_sqlite *sqlite) {
+    unsigned n = 0;
+    while (sqlite->kind->scripts[n])
+        n++;
+    return gw_store_migrate(sqlite, sqlite->kind->scripts, n);
+}
+
 static bool open_file(struct gw_sqlite *sqlite) {
     sqlite->failed = false;
-    return has_folder(sqlite) && connect(sqlite) && gw_sql_exec(sqlite, settings) &&
-           use_log(sqlite) && make_sure(sqlite) && gw_store_migrate_all(sqlite) &&
-           check_file(sqlite);
+    return has_file(sqlite) && connect(sqlite) && gw_sql_exec(sqlite, settings) &&
+           use_log(sqlite) && make_sure(sqlite) && migrate(sqlite) && check_file(sqlite);
 }
 
 /* --- close --- */
@@ -137,7 +150,7 @@ static void close_file(struct gw_sqlite *sqlite) {
     sqlite->db = NULL;
 }
 
-static void close_store(struct gw_store *store) {
+void gw_sqlite_close(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
     close_file(sqlite);
     let_folder_go(sqlite);
@@ -177,7 +190,7 @@ static bool make_room_in_log(struct gw_sqlite *sqlite) {
     return !is_log_stuck(sqlite) || gw_sqlite_fail(sqlite, sqlite->checkpointed);
 }
 
-static bool begin(struct gw_store *store) {
+bool gw_sqlite_begin(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
     *sqlite->error = '\0';
     if ((!sqlite->db || sqlite->is_suspect) && !open_again(sqlite))
@@ -189,14 +202,14 @@ static bool begin(struct gw_store *store) {
     return gw_sql_end(&sql);
 }
 
-static void roll_back(struct gw_store *store) {
+void gw_sqlite_rollback(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
     if (sqlite->db && !sqlite3_get_autocommit(sqlite->db))
         sqlite3_exec(sqlite->db, "ROLLBACK", NULL, NULL, NULL); /* fails only with the file */
 }
 
 /* A full disk leaves no doubt: the transaction's last page was not written. */
-static bool commit(struct gw_store *store) {
+bool gw_sqlite_commit(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
     if (!sqlite->failed) {
         struct gw_sql sql = gw_sql(sqlite, "COMMIT");
@@ -204,36 +217,63 @@ static bool commit(struct gw_store *store) {
         sqlite->is_unsure |= sqlite->is_suspect;
     }
     if (sqlite->failed)
-        roll_back(store);
+        gw_sqlite_rollback(store);
     else
         empty_log_if_due(sqlite);
     return !sqlite->failed;
 }
 
 /* More than a page, which may find room where nothing else does; replaced each time. */
-static bool check(struct gw_store *store) {
+bool gw_sqlite_check(struct gw_store *store) {
     struct gw_sqlite *sqlite = gw_sqlite_of(store);
-    if (!begin(store))
+    if (!gw_sqlite_begin(store))
         return false;
     struct gw_sql sql =
         gw_sql(sqlite, "INSERT OR REPLACE INTO checks VALUES (1, randomblob(65536))");
     gw_sql_end(&sql);
-    return commit(store);
+    return gw_sqlite_commit(store);
 }
 
-static const char *error_of(const struct gw_store *store) {
+const char *gw_sqlite_error(const struct gw_store *store) {
     return ((const struct gw_sqlite *)store)->error;
 }
 
-/* --- the table --- */
+/* --- life --- */
+
+struct gw_sqlite *gw_sqlite_new(const struct gw_sqlite_kind *kind, const char *name) {
+    struct gw_sqlite *sqlite = gw_calloc(1, sizeof *sqlite);
+    sqlite->kind = kind;
+    sqlite->application_id = kind->application_id;
+    sqlite->store.functions = kind->functions;
+    sqlite->store.name = name;
+    sqlite->lock = -1;
+    sqlite->max_logged = LOG_PAGES;
+    sqlite->opened_ms = gw_clock_wall_ms();
+    return sqlite;
+}
+
+bool gw_sqlite_open(struct gw_sqlite *sqlite, struct gw_buf *error) {
+    if (open_file(sqlite))
+        return true;
+    gw_buf_append_str(error, gw_str_from(sqlite->error));
+    close_file(sqlite);
+    return false;
+}
+
+/* --- the journal's --- */
+
+static void look(struct gw_sqlite *sqlite) {
+    gw_sql_number(sqlite, "SELECT count(changed_ms) FROM sagas WHERE state IN (0, 2)");
+    gw_sql_number(sqlite, "SELECT count(changed_ms) FROM jobs WHERE state IN (0, 1)");
+}
 
 static const struct gw_store_functions functions = {
-    .close = close_store,
-    .error = error_of,
-    .begin = begin,
-    .commit = commit,
-    .rollback = roll_back,
-    .check = check,
+    .close = gw_sqlite_close,
+    .error = gw_sqlite_error,
+    .begin = gw_sqlite_begin,
+    .commit = gw_sqlite_commit,
+    .rollback = gw_sqlite_rollback,
+    .check = gw_sqlite_check,
     .put_saga = gw_store_put_saga,
     .put_step = gw_store_put_step,
     .find_saga = gw_store_find_saga,
@@ -249,34 +289,31 @@ static const struct gw_store_functions functions = {
     .clean = gw_store_clean,
 };
 
-static struct gw_sqlite *sqlite_new(const char *folder) {
-    struct gw_sqlite *sqlite = gw_calloc(1, sizeof *sqlite);
-    sqlite->store.functions = &functions;
-    sqlite->lock = -1;
-    sqlite->max_logged = LOG_PAGES;
-    sqlite->opened_ms = gw_clock_wall_ms();
+static const struct gw_sqlite_kind journal = {
+    .functions = &functions,
+    .scripts = gw_store_scripts,
+    .application_id = GW_STORE_APPLICATION_ID,
+    .look = look,
+};
+
+static struct gw_sqlite *new_journal(const char *folder) {
+    struct gw_sqlite *sqlite = gw_sqlite_new(&journal, "journal");
     sqlite->folder = folder ? gw_strdup(folder) : NULL;
     return sqlite;
 }
 
 struct gw_store *gw_store_sqlite_open(const char *folder, struct gw_buf *error) {
-    struct gw_sqlite *sqlite = sqlite_new(folder);
-    if (open_file(sqlite))
+    struct gw_sqlite *sqlite = new_journal(folder);
+    if (gw_sqlite_open(sqlite, error))
         return &sqlite->store;
-    gw_buf_append_str(error, gw_str_from(sqlite->error));
-    close_store(&sqlite->store);
+    gw_sqlite_close(&sqlite->store);
     return NULL;
 }
 
 struct gw_store *gw_store_sqlite_open_or_wait(const char *folder, struct gw_buf *error) {
-    struct gw_sqlite *sqlite = sqlite_new(folder);
-    if (open_file(sqlite))
+    struct gw_sqlite *sqlite = new_journal(folder);
+    if (gw_sqlite_open(sqlite, error) || !sqlite->is_others)
         return &sqlite->store;
-    gw_buf_append_str(error, gw_str_from(sqlite->error));
-    if (!sqlite->is_others) {
-        close_file(sqlite);
-        return &sqlite->store;
-    }
-    close_store(&sqlite->store);
+    gw_sqlite_close(&sqlite->store);
     return NULL;
 }

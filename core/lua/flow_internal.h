@@ -101,6 +101,9 @@ void gw_flow_wait(struct gw_flow *flow, struct gw_wait *wait);
 /* saga.c: at the end of the flow; what is not committed is undone, by itself. */
 void gw_flow_leave_sagas(struct gw_flow *flow);
 
+/* store.c: waits for what is on its way to them. No script runs any more. */
+void gw_state_close_stores(struct gw_state *state);
+
 /* request.c: pushes the table that the handler is given. */
 void l_push_request(lua_State *L, struct gw_flow *flow);
 

@@ -190,6 +190,7 @@ void gw_state_free(struct gw_state *state) {
     gw_flows_fini(state);
     lua_close(state->L);
     gw_heap_fini(&state->heap);
+    gw_state_close_stores(state);
     gw_router_free(state->router);
     for (unsigned i = 0; i < state->n_routes; i++) {
         free(state->routes[i].label);

@@ -8,6 +8,7 @@
 #include "base/settings.h"
 #include "engine/backend.h"
 #include "engine/jobs.h"
+#include "engine/keyspace.h"
 #include "engine/saga.h"
 #include "lua/budget.h"
 #include "lua/heap.h"
@@ -27,8 +28,9 @@ struct gw_host {
     struct gw_caller *caller; /* the worker's */
     struct gw_backends *backends;
     struct gw_jobs *jobs;
-    struct gw_sagas *sagas; /* the worker's; NULL as the caller is */
-    struct gw_keys *keys;   /* likewise, but shared by all workers */
+    struct gw_sagas *sagas;         /* the worker's; NULL as the caller is */
+    struct gw_keys *keys;           /* likewise, but shared by all workers */
+    struct gw_keyspaces *keyspaces; /* as the keys are */
     const struct gw_settings *settings;
     unsigned generation;                            /* its number */
     bool (*ready)(void *user, const char **reason); /* for GET /ready */
@@ -64,6 +66,8 @@ struct gw_state {
     struct gw_breaker **breakers;
     unsigned n_breakers;
     struct gw_declared *declared_backends, *declared_breakers; /* by the same index: declared.h */
+    struct gw_state_store *stores;                             /* see store.c */
+    unsigned n_stores;
 
     /* References into the Lua registry. */
     int request_entry, job_entry, loaded_entry;

@@ -174,7 +174,7 @@ static void a_file_of_something_else_is_refused(void **state) {
     char text[8192];
     memset(text, 'x', sizeof text);
     write_file("moongate.db", text, sizeof text, 0);
-    assert_refused(folder, "moongate.db: the file is damaged, or not a journal");
+    assert_refused(folder, "moongate.db: the file is damaged, or no database");
 }
 
 static void a_database_of_another_program_is_refused(void **state) {

@@ -12,6 +12,7 @@ local request <const> = require "gateway.request"
 local response <const> = require "gateway.response"
 local route <const> = require "gateway.route"
 local saga <const> = require "gateway.saga"
+local store <const> = require "gateway.store"
 
 core.set_metatables {
   request = request.metatable,
@@ -39,6 +40,7 @@ return {
   backend = backend.define,
   breaker = breaker.define,
   job = job.define,
+  store = store.open,
 
   -- In a handler or a job.
   call = flow.call,

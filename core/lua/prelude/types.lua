@@ -467,6 +467,99 @@ local Job = {}
 ---@param percent number           0 to 100
 function Job:progress(percent) end
 
+-- --- stores -------------------------------------------------------------------------------------
+
+--- Values by key, kept in DATA_DIR/store-NAME.db (in memory without DATA_DIR), shared by all
+--- workers and outliving reloads and crashes. For what a gateway has to remember itself: counters,
+--- flags, ledgers. Only while the scripts load; up to 16 of them. Its methods are for handlers and jobs.
+---
+---     local visits <const> = gateway.store "visits"
+---     gateway.route("GET /hello/:name", function(req)
+---       return 200, { visits = visits:add(req.params.name, 1) }
+---     end)
+---@param name string              up to 64 letters, digits, '_' and '-'
+---@return gateway.Store
+function gateway.store(name) end
+
+--- What changes a store returns when the change is durable. A problem 503 if the disk fails: then
+--- the change has probably not been made, but may have been. A request that is cancelled while it
+--- waits does not hear which. Keys are strings of 1 to 512 bytes; values are JSON of up to 1 MiB.
+---@class gateway.Store
+---@field name string
+local Store = {}
+
+---@param key string
+---@return any value               nil if there is none
+---@return integer? version        another one after each change of the key, never used twice
+function Store:get(key) end
+
+---@param key string
+---@param value any                not nil
+function Store:put(key, value) end
+
+---@param key string
+---@return boolean existed
+function Store:delete(key) end
+
+---@class gateway.ListOptions
+---@field limit? integer           1 to 1000, default 100
+---@field after? string            a key: what comes after it
+
+---@class gateway.Entry
+---@field key string
+---@field value any
+---@field version integer
+
+--- The entries whose key begins with `prefix`, in the order of their bytes. To go on, say `after`
+--- the last key.
+---@param prefix string
+---@param options? gateway.ListOptions
+---@return gateway.Entry[]
+---@return boolean more            there are more: a list has up to 8 MiB, too
+function Store:list(prefix, options) end
+
+---@class gateway.Bounds
+---@field min? integer
+---@field max? integer
+
+--- Adds to the whole number that is there, or to 0. Many may do so at once.
+---@param key string
+---@param by integer
+---@param bounds? gateway.Bounds
+---@return integer? sum            nil: it would be out of bounds, and was not changed
+function Store:add(key, by, bounds) end
+
+--- Puts what `fn` makes of the value, nil being none. If somebody else changes it meanwhile, `fn`
+--- is called again with the new one, up to 100 times; so it does nothing else.
+---@param key string
+---@param fn fun(value: any): any
+---@return any
+function Store:update(key, fn) end
+
+---@class gateway.Change
+---@field put? string              a key, with `value`
+---@field delete? string
+---@field add? string              with `by`; refused if the sum is below `min` or above `max`
+---@field expect? string           refused unless the key has this `version`; nil: is not there
+---@field value? any
+---@field by? integer
+---@field min? integer
+---@field max? integer
+---@field version? integer
+
+--- Makes all of the changes, in their order, or none if one is refused; nobody sees a part of them.
+---
+---     local moved <const>, index <const> = stock:transaction {
+---       { add = "shelf/TEST-001", by = -2, min = 0 },
+---       { expect = "order/17" },
+---       { put = "order/17", value = { product = "TEST-001", quantity = 2 } },
+---     }
+---@param changes gateway.Change[] 1 to 1000, of up to 8 MiB together; each has one of put, delete,
+---                                add, expect
+---@return boolean done
+---@return integer? index          of the change that was refused
+function Store:transaction(changes) end
+
 -- --- anywhere -----------------------------------------------------------------------------------
 
 --- A setting, or a variable of the environment that SCRIPT_ENV lists; any other is an error.

@@ -12,6 +12,7 @@ local calls <const> = require "gateway.testing.calls"
 local keys <const> = require "gateway.testing.keys"
 local router <const> = require "gateway.testing.router"
 local sagas <const> = require "gateway.testing.sagas"
+local stores <const> = require "gateway.testing.stores"
 local Scheduler <const> = require "gateway.testing.scheduler"
 
 local core_of <const> = {}
@@ -436,6 +437,7 @@ function core_of.new(world)
   job_functions(core, world, current)
   sagas.add(core, world)
   keys.add(core, world, current)
+  stores.add(core, world)
   return core
 end
 
