@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,22 +108,53 @@ static pid_t spawn(char **argv) {
     _exit(1);
 }
 
-static pid_t spawn_backend(const char *scripts_dir, const char *name, const char *port) {
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s/demo/%s", scripts_dir, name);
-    char *argv[] = {
-        "moongate",    "serve",      "--scripts-dir", folder,      "--host",          "127.0.0.1",
-        "--port",      (char *)port, "--workers",     "1",         "--drain-seconds", "0",
-        "--log-level", "error",      "--admin-host",  "127.0.0.1", "--admin-port",    "0",
-        NULL};
-    return spawn(argv);
+/* A folder of its own, since one gateway has one for itself. If it cannot be made, the backend says
+ * so. NULL: in memory. */
+static char *data_folder(const struct demo *demo, const char *name) {
+    struct gw_buf path = {0};
+    if (!demo->settings.data_dir)
+        return NULL;
+    gw_buf_printf(&path, "%s/%s", demo->settings.data_dir, name);
+    gw_buf_append_char(&path, '\0');
+    mkdir(path.data, 0700);
+    return path.data;
+}
+
+static pid_t spawn_backend(const struct demo *demo, const char *name, const char *port) {
+    char folder[4096], *data = data_folder(demo, name);
+    snprintf(folder, sizeof folder, "%s/demo/%s", demo->scripts_dir, name);
+    char *argv[] = {"moongate",
+                    "serve",
+                    "--scripts-dir",
+                    folder,
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    (char *)port,
+                    "--workers",
+                    "1",
+                    "--drain-seconds",
+                    "0",
+                    "--log-level",
+                    "warn",
+                    data ? "--data-dir" : NULL,
+                    data,
+                    NULL};
+    pid_t pid = spawn(argv);
+    free(data);
+    return pid;
 }
 
 /* Ours first, so that the user's come later and win. */
 static pid_t spawn_gateway(const struct demo *demo) {
-    char *argv[MAX_FLAGS + 8] = {
+    char *argv[MAX_FLAGS + 10] = {
         "moongate", "serve", "--scripts-dir", (char *)demo->scripts_dir, "--drain-seconds", "0"};
-    memcpy(argv + 6, demo->flags, (size_t)demo->n_flags * sizeof *argv);
+    int n = 6;
+    if (demo->settings.data_dir) {
+        argv[n++] = "--data-dir";
+        argv[n++] = (char *)demo->settings.data_dir;
+    }
+    memcpy(argv + n, demo->flags, (size_t)demo->n_flags * sizeof *argv);
     return spawn(argv);
 }
 
@@ -175,11 +207,9 @@ int gw_demo_run(int argc, char **argv, const char *scripts_dir) {
     set_url("PRICING_SERVICE_URL", demo.ports[PRICING]);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    unsetenv("DATA_DIR"); /* a folder is one process's: the gateway's */
-    processes[INVENTORY] = spawn_backend(demo.scripts_dir, "inventory", demo.ports[INVENTORY]);
-    processes[PRICING] = spawn_backend(demo.scripts_dir, "pricing", demo.ports[PRICING]);
-    if (demo.settings.data_dir)
-        setenv("DATA_DIR", demo.settings.data_dir, 1);
+    unsetenv("DATA_DIR"); /* each is told its own */
+    processes[INVENTORY] = spawn_backend(&demo, "inventory", demo.ports[INVENTORY]);
+    processes[PRICING] = spawn_backend(&demo, "pricing", demo.ports[PRICING]);
     processes[GATEWAY] = spawn_gateway(&demo);
     print_hints(demo.ports[GATEWAY]);
     return wait_for_all();

@@ -1,5 +1,5 @@
--- The demo inventory: products, and their stock. It has to run with one worker, since its state is
--- this module's. Required first: what records requests and strikes them with faults.
+-- The demo inventory: products, and their stock. Required first: what records requests and strikes
+-- them with faults, both of one worker only.
 require "lib.requests"
 require "lib.faults"
 require "products"

@@ -2,15 +2,15 @@ local gateway <const> = require "gateway"
 local catalogue <const> = require "lib.catalogue"
 local reservations <const> = require "reservations"
 
-local function describe(good)
+local function describe(good, stock, reserved)
   return {
     id = good.id,
     sku = good.sku,
     name = good.name,
     description = ("%s, from our %s range"):format(good.name, good.category),
     category = good.category,
-    stockLevel = good.stock,
-    reservedStock = reservations.reserved(good.id),
+    stockLevel = stock,
+    reservedStock = reserved,
     unitCost = good.cost / 100,
     active = true,
     tags = gateway.json.array { good.category },
@@ -31,8 +31,10 @@ gateway.route("GET /api/v1/products", function(req)
   local size <const> = read_count(req.query.size, 10, 100)
   local goods <const> = catalogue.goods
   local items <const> = gateway.json.array {}
+  local stock <const>, reserved <const> = reservations.totals()
   for i = (page - 1) * size + 1, math.min(page * size, #goods) do
-    items[#items + 1] = describe(goods[i])
+    local good <const> = goods[i]
+    items[#items + 1] = describe(good, stock[good.id] or good.stock, reserved[good.id] or 0)
   end
   return 200, { items = items, page = page, size = size, total = #goods }
 end)
@@ -40,5 +42,5 @@ end)
 gateway.route("GET /api/v1/products/:id", function(req)
   local good <const> = catalogue.find(req.params.id)
   if not good then gateway.fail(404, ("there is no product '%s'"):format(req.params.id)) end
-  return 200, describe(good)
+  return 200, describe(good, reservations.stock(good), reservations.reserved(good.id))
 end)

@@ -1,65 +1,101 @@
--- What is reserved, by order and product. Reserving and releasing may be repeated. A release that
--- comes before its reserve leaves a mark, so that the reserve, when it arrives late, is refused.
+-- What is reserved, by order and product, in a store: with DATA_DIR it outlives the process, and
+-- several workers have one ledger. Reserving and releasing may be repeated. A release that comes
+-- before its reserve leaves a mark, so that the reserve, when it arrives late, is refused.
 local gateway <const> = require "gateway"
 
 local reservations <const> = {}
 
-local by_key <const> = {} -- order and product -> reservation
-local by_id <const> = {} -- reservation id -> key
-local released_before <const> = {} -- key -> true
-local totals <const> = {} -- product -> units
+-- "order/ID\0PRODUCT" -> reservation; "released/..." the same -> true; "id/RES-..." -> its key;
+-- "reserved/PRODUCT" -> units; "stock/PRODUCT" -> units, where it is not the catalogue's.
+local ledger <const> = gateway.store "inventory"
 
 local function key_of(order_id, product_id)
   return order_id .. "\0" .. product_id
 end
 
 function reservations.reserved(product_id)
-  return totals[product_id] or 0
+  return ledger:get("reserved/" .. product_id) or 0
+end
+
+function reservations.stock(good)
+  return ledger:get("stock/" .. good.id) or good.stock
+end
+
+function reservations.set_stock(good, stock)
+  ledger:put("stock/" .. good.id, stock)
+end
+
+-- Of all products: id -> units that are there, id -> units that are reserved.
+function reservations.totals()
+  local function read(prefix)
+    local units <const> = {}
+    for _, entry in ipairs(ledger:list(prefix, { limit = 1000 })) do
+      units[entry.key:sub(#prefix + 1)] = entry.value
+    end
+    return units
+  end
+  return read "stock/", read "reserved/"
 end
 
 -- The reservation, or nil and the reason.
 function reservations.reserve(order_id, good, quantity)
   local key <const> = key_of(order_id, good.id)
-  if by_key[key] then return by_key[key] end
-  if released_before[key] then return nil, "it was released before it was reserved" end
-  if quantity > good.stock - reservations.reserved(good.id) then
-    return nil, ("not enough of '%s' in stock"):format(good.id)
-  end
   local reservation <const> = {
     reservationId = "RES-" .. gateway.id(),
     productId = good.id,
     quantity = quantity,
     orderId = order_id,
   }
-  by_key[key], by_id[reservation.reservationId] = reservation, key
-  totals[good.id] = reservations.reserved(good.id) + quantity
-  return reservation
+  local done <const>, refused <const> = ledger:transaction {
+    { expect = "order/" .. key },
+    { expect = "released/" .. key },
+    { add = "reserved/" .. good.id, by = quantity, max = reservations.stock(good) },
+    { put = "order/" .. key, value = reservation },
+    { put = "id/" .. reservation.reservationId, value = key },
+  }
+  if done then return reservation end
+  if refused == 2 then return nil, "it was released before it was reserved" end
+  if refused == 3 then return nil, ("not enough of '%s' in stock"):format(good.id) end
+  local found <const> = ledger:get("order/" .. key)
+  if found then return found end
+  return reservations.reserve(order_id, good, quantity) -- it has been released meanwhile
 end
 
--- How many units are free again.
-local function release(key)
-  local reservation <const> = by_key[key]
-  if not reservation then return 0 end
-  by_key[key], by_id[reservation.reservationId] = nil, nil
-  totals[reservation.productId] = totals[reservation.productId] - reservation.quantity
-  return reservation.quantity
+-- How many units are free again. Who finds it changed meanwhile looks again.
+local function release(key, leaves_mark)
+  local reservation <const>, version <const> = ledger:get("order/" .. key)
+  if not reservation and not leaves_mark then return 0 end
+  local changes <const> = { { expect = "order/" .. key, version = version } }
+  if reservation then
+    table.move({
+      { delete = "order/" .. key },
+      { delete = "id/" .. reservation.reservationId },
+      { add = "reserved/" .. reservation.productId, by = -reservation.quantity },
+    }, 1, 3, 2, changes)
+  else
+    changes[2] = { put = "released/" .. key, value = true }
+  end
+  if not ledger:transaction(changes) then return release(key, leaves_mark) end
+  return reservation and reservation.quantity or 0
 end
 
 function reservations.release(order_id, product_id)
-  local key <const> = key_of(order_id, product_id)
-  if not by_key[key] then released_before[key] = true end
-  return release(key)
+  return release(key_of(order_id, product_id), true)
 end
 
 function reservations.release_by_id(reservation_id)
-  return release(by_id[reservation_id])
+  local key <const> = ledger:get("id/" .. reservation_id)
+  return key and release(key, false) or 0
 end
 
 function reservations.list()
-  local list <const> = gateway.json.array {}
-  for _, reservation in pairs(by_key) do
-    list[#list + 1] = reservation
-  end
+  local list <const>, after = gateway.json.array {}, nil
+  repeat
+    local entries <const>, more <const> = ledger:list("order/", { limit = 1000, after = after })
+    for _, entry in ipairs(entries) do
+      list[#list + 1], after = entry.value, entry.key
+    end
+  until not more
   return list
 end
 

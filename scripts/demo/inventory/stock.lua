@@ -58,6 +58,6 @@ gateway.route("PUT /demo/stock", function(req)
   if math.type(body.stock) ~= "integer" or body.stock < 0 then
     gateway.fail(422, "'stock' must be a whole number from 0")
   end
-  good.stock = body.stock
-  return 200, { productId = good.id, stock = good.stock }
+  reservations.set_stock(good, body.stock)
+  return 200, { productId = good.id, stock = body.stock }
 end)
