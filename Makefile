@@ -92,6 +92,11 @@ outage: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MOONGATE=$(BUILD)/moongate lua5.4 tests/bench/outage.lua
 
+## crash: orders while gateway and backends are killed, 100 times and more; a minute (SEED=n)
+crash: deps-test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)MOONGATE=$(BUILD)/moongate lua5.4 tests/crash/main.lua
+
 ## docs: docs/scripting.md, made of docs/reference/head.md and the types
 docs:
 	$(Q)lua5.4 docs/reference/main.lua >docs/scripting.md.tmp && mv docs/scripting.md.tmp docs/scripting.md
@@ -182,6 +187,6 @@ deps-build deps-test deps-bench: deps-%:
 
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
-.PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage docs bench-journal \
-    journal-million fmt install clean help run-units deps-build deps-test deps-bench
+.PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \
+    bench-journal journal-million fmt install clean help run-units deps-build deps-test deps-bench
 .SECONDARY:
