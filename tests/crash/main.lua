@@ -30,8 +30,8 @@ local ok <const>, report <const>, complaints <const> = xpcall(crash.run, debug.t
 if ok then
   print(("  %d confirmed, %d refused, %d whose client left; %d tries, answered with %s")
     :format(report.confirmed, report.refused, report.lost, report.tries, words_of(report.tally)))
-  print(("  killed: gateway %d times (%d with orders in work, %.1f of them on average), inventory %d,"
-    .. " pricing %d"):format(report.kills.gateway, report.kills_at_work,
+  print(("  killed: gateway %d times (%d with orders in work, %.1f of them on average),"
+    .. " inventory %d, pricing %d"):format(report.kills.gateway, report.kills_at_work,
     report.struck / report.kills.gateway, report.kills.inventory, report.kills.pricing))
   print(("  %.1f s, and all was undone %.1f s after the last order")
     :format(report.seconds, report.healed_in))
@@ -40,8 +40,9 @@ if ok then
   end
 end
 local is_right <const> = ok and #complaints == 0
+local complaint <const> = ok and #(complaints or {}) .. " complaints" or report
 print(is_right and "crash: passed"
-  or ("crash: FAILED, SEED=%d: %s"):format(options.seed, ok and #complaints .. " complaints" or report))
+  or ("crash: FAILED, SEED=%d: %s"):format(options.seed, complaint))
 if not is_right and os.getenv "KEEP" then
   os.execute("cp -r /tmp/moongate-spec.* " .. os.getenv "KEEP")
 end

@@ -1,5 +1,5 @@
--- The orders of a run, all made of its seed before it begins: what each asks for, and how its client
--- behaves. And what the clients do with them.
+-- The orders of a run, all made of its seed before it begins: what each asks for, how its client
+-- behaves, and what the clients do with them.
 local exchange <const> = require "exchange"
 local tasks <const> = require "tasks"
 

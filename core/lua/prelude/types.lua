@@ -471,7 +471,8 @@ function Job:progress(percent) end
 
 --- Values by key, kept in DATA_DIR/store-NAME.db (in memory without DATA_DIR), shared by all
 --- workers and outliving reloads and crashes. For what a gateway has to remember itself: counters,
---- flags, ledgers. Only while the scripts load; up to 16 of them. Its methods are for handlers and jobs.
+--- flags, ledgers. Only while the scripts load; up to 16 of them. Its methods are for handlers and
+--- jobs.
 ---
 ---     local visits <const> = gateway.store "visits"
 ---     gateway.route("GET /hello/:name", function(req)
@@ -501,10 +502,12 @@ function Store:put(key, value) end
 ---@return boolean existed
 function Store:delete(key) end
 
+--- How much of a list is wanted.
 ---@class gateway.ListOptions
 ---@field limit? integer           1 to 1000, default 100
 ---@field after? string            a key: what comes after it
 
+--- One of a list.
 ---@class gateway.Entry
 ---@field key string
 ---@field value any
@@ -518,6 +521,7 @@ function Store:delete(key) end
 ---@return boolean more            there are more: a list has up to 8 MiB, too
 function Store:list(prefix, options) end
 
+--- Beyond which a sum may not go.
 ---@class gateway.Bounds
 ---@field min? integer
 ---@field max? integer
@@ -536,6 +540,7 @@ function Store:add(key, by, bounds) end
 ---@return any
 function Store:update(key, fn) end
 
+--- One of a transaction: one of put, delete, add and expect.
 ---@class gateway.Change
 ---@field put? string              a key, with `value`
 ---@field delete? string
