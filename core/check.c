@@ -21,7 +21,6 @@ static bool is_ready(void *user, const char **reason) {
 
 static struct loaded load(const struct gw_settings *settings, bool *stopped, struct gw_buf *error) {
     struct loaded loaded = {.host = {.backends = gw_backends_new(),
-                                     .jobs = gw_jobs_new(1, 1, 1),
                                      .settings = settings,
                                      .ready = is_ready,
                                      .load_stopped = stopped}};
@@ -31,7 +30,6 @@ static struct loaded load(const struct gw_settings *settings, bool *stopped, str
 
 static void unload(struct loaded *loaded) {
     gw_generation_free(loaded->generation);
-    gw_jobs_free(loaded->host.jobs);
     gw_backends_free(loaded->host.backends);
 }
 

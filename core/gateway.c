@@ -15,9 +15,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MAX_JOBS    1000
-#define MAX_RESULTS (64 << 20) /* bytes */
-#define KEEP_JOB_MS (3600 * 1000)
+#define MAX_JOBS       1000 /* waiting and running */
+#define JOB_ATTEMPTS   3
+#define JOB_REWRITE_MS 1000
 
 #define LOOK_AGAIN_S 1  /* where scripts could not be loaded yet */
 #define COMPLAIN_S   60 /* while the last good scripts stand in for those on disk */
@@ -26,9 +26,9 @@
 #define KEEP_SAGA_MS (INT64_C(30) * 86400 * 1000)
 #define MAX_SAGAS    1000000
 #define MAX_KEYS     1000000
+#define KEEP_JOB_MS  (INT64_C(86400) * 1000)
+#define MAX_OLD_JOBS 10000
 #define MAX_BYTES    (INT64_C(1) << 30)
-#define KEEP_DONE_MS (INT64_C(86400) * 1000) /* of jobs */
-#define MAX_DONE     1000000
 
 struct gateway {
     const struct gw_settings *settings;
@@ -64,7 +64,7 @@ static bool open_journal(struct gateway *gateway, struct gw_buf *error) {
     struct gw_store *store = gw_store_sqlite_open_or_wait(folder, error);
     struct gw_store_limits limits = {
         .sagas = {KEEP_SAGA_MS, MAX_SAGAS},
-        .jobs = {KEEP_DONE_MS, MAX_DONE},
+        .jobs = {KEEP_JOB_MS, MAX_OLD_JOBS},
         .keys = {gateway->settings->idempotency_keep_ms, MAX_KEYS},
         .max_bytes = MAX_BYTES,
     };
@@ -204,13 +204,14 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     if (!load(gateway, error))
         return false;
     gw_sagas_recover(gw_worker_sagas(gateway->workers[0]));
+    gw_job_runner_recover(gw_worker_jobs(gateway->workers[0]));
     if (!listen_all(gateway, error))
         return false;
     gw_admin_serve_sagas(gateway->admin, gateway->base, gateway->shared.journal, look_at_saga,
                          gateway);
     if (!gateway->settings->data_dir)
         gw_log(GW_LOG_WARN,
-               "DATA_DIR is not set: what sagas have to undo is lost with the process");
+               "DATA_DIR is not set: what sagas have to undo, and jobs, are lost with the process");
     return true;
 }
 
@@ -272,12 +273,24 @@ static void control(struct gateway *gateway) {
 
 /* --- life --- */
 
+static struct gw_jobs *new_jobs(const struct gw_settings *settings) {
+    struct gw_job_limits limits = {
+        .max_unfinished = MAX_JOBS,
+        .at_once = (unsigned)settings->jobs_at_once,
+        .attempts = JOB_ATTEMPTS,
+        .max_result = (size_t)settings->max_job_result,
+        .pause_ms = settings->job_retry_ms,
+        .rewrite_ms = JOB_REWRITE_MS,
+    };
+    return gw_jobs_new(&limits);
+}
+
 static void init(struct gateway *gateway, const struct gw_settings *settings) {
     *gateway = (struct gateway){
         .settings = settings,
         .shared = {.settings = settings,
                    .backends = gw_backends_new(),
-                   .jobs = gw_jobs_new(MAX_JOBS, MAX_RESULTS, KEEP_JOB_MS),
+                   .jobs = new_jobs(settings),
                    .ready = is_ready,
                    .released = tell_released,
                    .user = gateway},

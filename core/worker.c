@@ -32,6 +32,7 @@ struct gw_worker {
     struct gw_client *client;
     struct gw_caller *caller; /* of backends, by `client` */
     struct gw_sagas *sagas;
+    struct gw_job_runner *jobs;
     struct gw_server *server;
     struct gw_generation *generation; /* live, as far as it knows */
     struct retired *retired;          /* owned; oldest first */
@@ -270,6 +271,17 @@ static const struct gw_server_handler handler = {
     .on_replied = on_replied,
 };
 
+/* --- jobs --- */
+
+/* On the generation that is live now, to its end. */
+static void *start_job(void *user, struct gw_job *job) {
+    return gw_flow_start_job(live_state(user), job);
+}
+
+static void cancel_job(void *running) {
+    gw_flow_cancel(running, GW_FAILURE_CANCELLED);
+}
+
 /* --- shutdown --- */
 
 static bool is_done(const struct gw_worker *worker) {
@@ -305,6 +317,7 @@ static void drain(struct gw_worker *worker) {
     worker->draining = true;
     worker->drain_until_ms = gw_clock_ms() + worker->shared->settings->service_timeout_ms;
     gw_server_drain(worker->server);
+    gw_job_runner_drain(worker->jobs);
     look_again(worker);
 }
 
@@ -353,6 +366,9 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     worker->caller = gw_caller_new(worker->base, worker->client);
     worker->sagas = gw_sagas_new(worker->base, worker->caller, shared->backends, shared->journal,
                                  &shared->sagas, &gw_saga_timing);
+    worker->jobs = gw_job_runner_new(
+        shared->jobs, worker->base, shared->journal,
+        &(struct gw_job_work){.start = start_job, .cancel = cancel_job, .user = worker});
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->wake_event =
         event_new(worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
@@ -367,7 +383,7 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
         .base = worker->base,
         .caller = worker->caller,
         .backends = worker->shared->backends,
-        .jobs = worker->shared->jobs,
+        .jobs = worker->jobs,
         .sagas = worker->sagas,
         .keys = worker->shared->keys,
         .keyspaces = worker->shared->keyspaces,
@@ -379,6 +395,10 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
 
 struct gw_sagas *gw_worker_sagas(struct gw_worker *worker) {
     return worker->sagas;
+}
+
+struct gw_job_runner *gw_worker_jobs(struct gw_worker *worker) {
+    return worker->jobs;
 }
 
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {
@@ -436,6 +456,7 @@ void gw_worker_close(struct gw_worker *worker) {
 void gw_worker_free(struct gw_worker *worker) {
     if (!worker)
         return;
+    gw_job_runner_free(worker->jobs);
     gw_sagas_free(worker->sagas);
     gw_caller_free(worker->caller);
     gw_client_free(worker->client);

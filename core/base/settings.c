@@ -90,6 +90,12 @@ static const struct setting table[] = {
      "of which kept when idle"},
     {"MAX_RESPONSE_BYTES", COUNT, AT(max_response), 1024, 1024 * MIB, "10485760",
      "of a backend's answer, else the call fails with too_large"},
+    {"JOBS_AT_ONCE", COUNT, AT(jobs_at_once), 1, 10000, "8",
+     "background jobs that run, over all workers; the others wait"},
+    {"JOB_RETRY_SECONDS", SECONDS, AT(job_retry_ms), 0, 3600, "5",
+     "between a job's first and second attempt; twice as long before the third"},
+    {"MAX_JOB_RESULT_BYTES", COUNT, AT(max_job_result), 1, 64 * MIB, "10485760",
+     "of a background job, else it fails"},
 };
 
 #define N_SETTINGS (sizeof table / sizeof table[0])

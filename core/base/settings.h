@@ -37,6 +37,7 @@ struct gw_settings {
     int64_t idle_ms, head_ms, body_idle_ms, write_stalled_ms;
     int64_t idempotency_keep_ms, idempotency_max_bytes;
     int64_t connect_timeout_ms, backend_connections, backend_idle_connections, max_response;
+    int64_t jobs_at_once, job_retry_ms, max_job_result;
 };
 
 /* Reads the environment and then argv[0..argc). False: `error` holds one line that names the

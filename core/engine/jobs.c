@@ -1,161 +1,149 @@
-#include "engine/jobs.h"
+#include "engine/jobs_internal.h"
 
 #include "base/alloc.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
-struct entry {
-    struct gw_job job;
-    struct entry *next;
-};
+/* --- life --- */
 
-struct gw_jobs {
-    pthread_mutex_t mutex;
-    struct entry *first; /* owned; newest first. A list serves: `max` is some thousands, and it is
-                            walked once per status request */
-    unsigned n, max;
-    size_t bytes, max_bytes; /* of results */
-    int64_t keep_ms;
-};
-
-struct gw_jobs *gw_jobs_new(unsigned max, size_t max_bytes, int64_t keep_ms) {
+struct gw_jobs *gw_jobs_new(const struct gw_job_limits *limits) {
     struct gw_jobs *jobs = gw_calloc(1, sizeof *jobs);
     pthread_mutex_init(&jobs->mutex, NULL);
-    jobs->max = max;
-    jobs->max_bytes = max_bytes;
-    jobs->keep_ms = keep_ms;
+    jobs->limits = *limits;
+    TAILQ_INIT(&jobs->all);
+    TAILQ_INIT(&jobs->queue);
+    TAILQ_INIT(&jobs->runners);
     return jobs;
 }
 
-void gw_job_fini(struct gw_job *job) {
-    free(job->kind);
+void gw_jobs_forget(struct gw_job *job) {
+    TAILQ_REMOVE(&job->jobs->all, job, link);
+    job->jobs->n--;
+    gw_buf_fini(&job->record.memory);
     gw_buf_fini(&job->result);
-}
-
-static void free_entry(struct entry *entry) {
-    gw_job_fini(&entry->job);
-    free(entry);
+    free(job);
 }
 
 void gw_jobs_free(struct gw_jobs *jobs) {
     if (!jobs)
         return;
-    for (struct entry *entry = jobs->first, *next; entry; entry = next) {
-        next = entry->next;
-        free_entry(entry);
-    }
+    while (!TAILQ_EMPTY(&jobs->all))
+        gw_jobs_forget(TAILQ_FIRST(&jobs->all));
     pthread_mutex_destroy(&jobs->mutex);
     free(jobs);
 }
 
-/* Takes out the entry that *at points to. */
-static void forget(struct gw_jobs *jobs, struct entry **at) {
-    struct entry *entry = *at;
-    *at = entry->next;
-    jobs->n--;
-    jobs->bytes -= entry->job.result.len;
-    free_entry(entry);
+/* --- records --- */
+
+static void own(struct gw_buf *memory, struct gw_str *text) {
+    const char *at = memory->data + memory->len;
+    gw_buf_append_str(memory, *text);
+    text->data = at;
 }
 
-static void forget_old(struct gw_jobs *jobs, int64_t now_ms) {
-    for (struct entry **at = &jobs->first; *at;) {
-        int64_t finished_ms = (*at)->job.finished_ms;
-        if (finished_ms && now_ms - finished_ms >= jobs->keep_ms)
-            forget(jobs, at);
-        else
-            at = &(*at)->next;
-    }
+void gw_job_record_copy(struct gw_job_record *to, const struct gw_job_record *from) {
+    size_t total = from->id.len + from->kind.len + from->args.len + from->correlation_id.len +
+                   from->result.len + 1;
+    *to = *from;
+    to->memory = (struct gw_buf){0};
+    gw_buf_reserve(&to->memory, total); /* once: what points into it must not move */
+    own(&to->memory, &to->id);
+    own(&to->memory, &to->kind);
+    own(&to->memory, &to->args);
+    own(&to->memory, &to->correlation_id);
+    own(&to->memory, &to->result);
 }
 
-/* False if there is none that is finished. */
-static bool forget_oldest(struct gw_jobs *jobs) {
-    struct entry **oldest = NULL;
-    for (struct entry **at = &jobs->first; *at; at = &(*at)->next)
-        if ((*at)->job.finished_ms &&
-            (!oldest || (*at)->job.finished_ms <= (*oldest)->job.finished_ms))
-            oldest = at;
-    if (oldest)
-        forget(jobs, oldest);
-    return oldest != NULL;
+const char *gw_job_state_name(enum gw_stored_job_state state) {
+    static const char *const names[] = {"queued", "running", "done", "failed", "cancelled"};
+    return names[state];
 }
 
-static struct gw_job *find(struct gw_jobs *jobs, const char *id) {
-    for (struct entry *entry = jobs->first; entry; entry = entry->next)
-        if (strcmp(entry->job.id, id) == 0)
-            return &entry->job;
+/* --- the list --- */
+
+struct gw_job *gw_jobs_find(struct gw_jobs *jobs, struct gw_str id) {
+    struct gw_job *job;
+    TAILQ_FOREACH(job, &jobs->all, link)
+    if (gw_str_equal(job->record.id, id))
+        return job;
     return NULL;
 }
 
-bool gw_jobs_add(struct gw_jobs *jobs, const char *kind, int64_t now_ms, char id[GW_ID_SIZE]) {
+struct gw_job *gw_jobs_add(struct gw_jobs *jobs, struct gw_job_record *take_record) {
+    struct gw_job *job = gw_calloc(1, sizeof *job);
+    job->jobs = jobs;
+    job->record = *take_record;
+    take_record->memory = (struct gw_buf){0};
+    TAILQ_INSERT_TAIL(&jobs->all, job, link);
+    jobs->n++;
+    return job;
+}
+
+/* What is not durable has not happened: one whose end is being written still runs. */
+static struct gw_job_record known_of(const struct gw_job *job) {
+    struct gw_job_record record = job->record;
+    record.args = GW_STR("");
+    record.progress = atomic_load(&job->progress);
+    if (record.state > GW_STORED_JOB_RUNNING) {
+        record.state = GW_STORED_JOB_RUNNING;
+        record.result = GW_STR("");
+        record.finished_ms = 0;
+    }
+    return record;
+}
+
+bool gw_job_peek(struct gw_job_runner *runner, struct gw_str id, struct gw_job_record *copy) {
+    struct gw_jobs *jobs = runner->jobs;
     pthread_mutex_lock(&jobs->mutex);
-    forget_old(jobs, now_ms);
-    bool room = jobs->n < jobs->max || forget_oldest(jobs);
-    if (room) {
-        struct entry *entry = gw_calloc(1, sizeof *entry);
-        gw_id_new(entry->job.id);
-        entry->job.kind = gw_strdup(kind);
-        entry->job.created_ms = now_ms;
-        entry->next = jobs->first;
-        jobs->first = entry;
-        jobs->n++;
-        memcpy(id, entry->job.id, GW_ID_SIZE);
+    const struct gw_job *job = gw_jobs_find(jobs, id);
+    bool is_there = job && !job->is_cancelled;
+    if (is_there) {
+        struct gw_job_record record = known_of(job);
+        gw_job_record_copy(copy, &record);
     }
     pthread_mutex_unlock(&jobs->mutex);
-    return room;
+    return is_there;
 }
 
-void gw_jobs_progress(struct gw_jobs *jobs, const char *id, int percent) {
-    pthread_mutex_lock(&jobs->mutex);
-    struct gw_job *job = find(jobs, id);
-    if (job && !job->finished_ms) {
-        job->status = GW_JOB_RUNNING;
-        job->progress = percent;
+/* --- who runs what --- */
+
+void gw_jobs_wake(struct gw_job_runner *runner) {
+    eventfd_write(runner->wake_fd, 1);
+}
+
+static struct gw_job_runner *least_busy(struct gw_jobs *jobs) {
+    struct gw_job_runner *runner, *best = NULL;
+    TAILQ_FOREACH(runner, &jobs->runners, link)
+    if (!runner->is_draining && (!best || runner->n_running < best->n_running))
+        best = runner;
+    return best;
+}
+
+void gw_jobs_give_out(struct gw_jobs *jobs) {
+    struct gw_job_runner *runner;
+    while (jobs->n_running < jobs->limits.at_once && !TAILQ_EMPTY(&jobs->queue) &&
+           (runner = least_busy(jobs))) {
+        struct gw_job *job = TAILQ_FIRST(&jobs->queue);
+        TAILQ_REMOVE(&jobs->queue, job, queue_link);
+        TAILQ_INSERT_TAIL(&runner->inbox, job, queue_link);
+        job->phase = GW_JOB_GIVEN;
+        job->runner = runner;
+        runner->n_running++;
+        jobs->n_running++;
+        gw_jobs_wake(runner);
     }
-    pthread_mutex_unlock(&jobs->mutex);
 }
 
-static void finish(struct gw_jobs *jobs, struct gw_job *job, bool done, struct gw_str result,
-                   int64_t now_ms) {
-    while (jobs->bytes + result.len > jobs->max_bytes && forget_oldest(jobs))
-        ;
-    job->status = done ? GW_JOB_DONE : GW_JOB_FAILED;
-    job->progress = done ? 100 : job->progress;
-    job->finished_ms = now_ms;
-    gw_buf_append_str(&job->result, result);
-    jobs->bytes += result.len;
+void gw_jobs_queue(struct gw_job *job) {
+    job->phase = GW_JOB_WAITING;
+    job->runner = NULL;
+    TAILQ_INSERT_TAIL(&job->jobs->queue, job, queue_link);
+    gw_jobs_give_out(job->jobs);
 }
 
-void gw_jobs_finish(struct gw_jobs *jobs, const char *id, bool done, struct gw_str result,
-                    int64_t now_ms) {
-    pthread_mutex_lock(&jobs->mutex);
-    struct gw_job *job = find(jobs, id);
-    if (job && !job->finished_ms && result.len <= jobs->max_bytes)
-        finish(jobs, job, done, result, now_ms);
-    else if (job && !job->finished_ms)
-        finish(jobs, job, false, GW_STR("the result is too large to be kept"), now_ms);
-    pthread_mutex_unlock(&jobs->mutex);
-}
-
-static void copy_job(struct gw_job *to, const struct gw_job *from) {
-    *to = *from;
-    to->kind = gw_strdup(from->kind);
-    to->result = (struct gw_buf){0};
-    gw_buf_append_str(&to->result, gw_buf_str(&from->result));
-}
-
-bool gw_jobs_get(struct gw_jobs *jobs, const char *id, int64_t now_ms, struct gw_job *copy) {
-    pthread_mutex_lock(&jobs->mutex);
-    forget_old(jobs, now_ms);
-    struct gw_job *job = find(jobs, id);
-    if (job)
-        copy_job(copy, job);
-    pthread_mutex_unlock(&jobs->mutex);
-    return job != NULL;
-}
-
-const char *gw_job_status_name(enum gw_job_status status) {
-    static const char *const names[] = {"queued", "running", "done", "failed"};
-    return names[status];
+void gw_jobs_let_go(struct gw_job *job) {
+    job->runner->n_running--;
+    job->jobs->n_running--;
 }

@@ -170,7 +170,10 @@ struct gw_store_functions {
     bool (*find_job)(struct gw_store *store, struct gw_str id, bool *found,
                      struct gw_job_record *job);
     bool (*find_jobs)(struct gw_store *store, bool unfinished_only, int64_t max,
-                      gw_job_visitor visit, void *user);
+                      gw_job_visitor visit, void *user); /* the newest first, without the arguments
+                                                            of those that are finished and the
+                                                            result of those that are done */
+    bool (*forget_job)(struct gw_store *store, struct gw_str id);
 
     /* Forgets a bounded number of what is too old or too much, and gives a bounded part of the room
      * back to the disk; *more: there is more to do. */

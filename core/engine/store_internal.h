@@ -154,6 +154,7 @@ bool gw_store_find_job(struct gw_store *store, struct gw_str id, bool *found,
                        struct gw_job_record *job);
 bool gw_store_find_jobs(struct gw_store *store, bool unfinished_only, int64_t max,
                         gw_job_visitor visit, void *user);
+bool gw_store_forget_job(struct gw_store *store, struct gw_str id);
 
 /* A bounded part of the room that is free, if it is much; whether there is more. */
 bool gw_sqlite_give_back(struct gw_sqlite *sqlite);

@@ -61,11 +61,23 @@ bool gw_store_find_job(struct gw_store *store, struct gw_str id, bool *found,
     return gw_sql_end(&sql);
 }
 
+bool gw_store_forget_job(struct gw_store *store, struct gw_str id) {
+    struct gw_sql sql = gw_sql(gw_sqlite_of(store), "DELETE FROM jobs WHERE id = ?");
+    gw_sql_put_text(&sql, id);
+    return gw_sql_end(&sql);
+}
+
+/* A list of many must not read what may be large and is not asked for. */
+#define LISTED                                                                               \
+    "id, kind, CASE WHEN state IN (0, 1) THEN args ELSE '' END, state, attempts, progress, " \
+    "correlation_id, CASE state WHEN 2 THEN '' ELSE result END, created_ms, changed_ms, "    \
+    "finished_ms"
+
 bool gw_store_find_jobs(struct gw_store *store, bool unfinished_only, int64_t max,
                         gw_job_visitor visit, void *user) {
-    static const char unfinished[] = "SELECT " COLUMNS " FROM jobs WHERE state IN (0, 1)"
+    static const char unfinished[] = "SELECT " LISTED " FROM jobs WHERE state IN (0, 1)"
                                      " ORDER BY number DESC LIMIT ?";
-    static const char all[] = "SELECT " COLUMNS " FROM jobs ORDER BY number DESC LIMIT ?";
+    static const char all[] = "SELECT " LISTED " FROM jobs ORDER BY number DESC LIMIT ?";
     struct gw_sql sql = gw_sql(gw_sqlite_of(store), unfinished_only ? unfinished : all);
     struct gw_job_record job;
     bool go_on = true;

@@ -6,7 +6,8 @@
  * records are finished: what is unfinished is found without a look at them, and retention finds the
  * oldest. The lists of states are those of the queries, word for word, or SQLite does not see that
  * an index serves; it counts without a look at the records only if the index has the state, too. A
- * step's row lies beside the saga's others. */
+ * step's row lies beside the saga's others. What may be large stands last in its row: a look at the
+ * rest does not read it. */
 static const char version_1[] =
     "CREATE TABLE sagas ("
     "  number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL,"
@@ -33,9 +34,9 @@ static const char version_1[] =
     "CREATE INDEX keys_answered ON keys (created_ms, owner) WHERE owner = '';"
     "CREATE TABLE jobs ("
     "  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
-    "  args TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-    "  progress INTEGER NOT NULL, correlation_id TEXT NOT NULL, result TEXT NOT NULL,"
-    "  created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL);"
+    "  state INTEGER NOT NULL, attempts INTEGER NOT NULL, progress INTEGER NOT NULL,"
+    "  correlation_id TEXT NOT NULL, created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
+    "  finished_ms INTEGER NOT NULL, args TEXT NOT NULL, result TEXT NOT NULL);"
     "CREATE INDEX jobs_unfinished ON jobs (number) WHERE state IN (0, 1);"
     "CREATE INDEX jobs_finished ON jobs (finished_ms, state) WHERE state IN (2, 3, 4);"
     "CREATE TABLE checks (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"; /* see check() */

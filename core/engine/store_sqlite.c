@@ -286,6 +286,7 @@ static const struct gw_store_functions functions = {
     .put_job = gw_store_put_job,
     .find_job = gw_store_find_job,
     .find_jobs = gw_store_find_jobs,
+    .forget_job = gw_store_forget_job,
     .clean = gw_store_clean,
 };
 

@@ -88,6 +88,7 @@ void l_push_core(lua_State *L) {
     l_register_expand(L);
     l_register_breaker(L);
     l_register_job(L);
+    l_register_buffer(L);
     l_register_saga(L);
     l_register_key(L);
     l_register_inspect(L);

@@ -20,6 +20,7 @@ void l_register_reply(lua_State *L);
 void l_register_expand(lua_State *L);
 void l_register_breaker(lua_State *L);
 void l_register_job(lua_State *L);
+void l_register_buffer(lua_State *L);
 void l_register_saga(lua_State *L);
 void l_register_key(lua_State *L);
 void l_register_inspect(lua_State *L);

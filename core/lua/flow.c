@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JOBS_AT_ONCE   4 /* running per state; the others wait */
 #define CALLS_FIRST_MS 10
 #define TURN_US        5000 /* that scripts may run before sockets are looked at again */
 #define JOB_LIMIT_MS   (600 * 1000)
@@ -83,6 +82,10 @@ static int k_main_done(lua_State *L, int status, lua_KContext ctx) {
     return 0;
 }
 
+static void l_push_text(lua_State *L, struct gw_str text) {
+    lua_pushlstring(L, text.data, text.len);
+}
+
 /* The coroutine's body: calls the prelude's entry, which catches everything but want of memory. */
 static int l_main(lua_State *L) {
     struct gw_flow *flow = lua_touserdata(L, 1);
@@ -94,9 +97,9 @@ static int l_main(lua_State *L) {
         lua_callk(L, 2, 0, 0, k_main_done);
     } else {
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->job_entry);
-        lua_pushstring(L, flow->job_kind);
-        lua_pushlstring(L, flow->job_args.data, flow->job_args.len);
-        lua_pushstring(L, flow->job_id);
+        l_push_text(L, gw_job_kind(flow->job));
+        l_push_text(L, gw_job_args(flow->job));
+        l_push_text(L, gw_job_id(flow->job));
         lua_callk(L, 3, 0, 0, k_main_done);
     }
     return k_main_done(L, LUA_OK, 0);
@@ -159,22 +162,13 @@ static void end_request(struct gw_flow *flow) {
         gw_exchange_reply_problem(exchange, 500, "internal error");
 }
 
-/* The list has the newest first, and the oldest has waited longest. */
-static void start_waiting_job(struct gw_state *state) {
-    struct gw_flow *oldest = NULL;
-    for (struct gw_flow *flow = state->flows; flow; flow = flow->next)
-        if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued)
-            oldest = flow;
-    if (oldest)
-        gw_flow_start(oldest);
-}
-
+/* The entry has reported already, unless it could not even do that. A job that was cancelled has
+ * been interrupted: it ends as it began. */
 static void end_job(struct gw_flow *flow) {
-    /* The entry has reported already, unless it could not even do that. */
-    gw_jobs_finish(flow->state->host.jobs, flow->job_id, false, GW_STR("internal error"),
-                   gw_clock_wall_ms());
-    flow->state->n_jobs--;
-    start_waiting_job(flow->state);
+    if (flow->job_outcome != GW_JOB_INTERRUPTED || flow->cancelled == GW_FAILURE_CANCELLED)
+        return;
+    flow->job_outcome = GW_JOB_FAILED;
+    gw_buf_append_str(&flow->job_text, GW_STR("internal error"));
 }
 
 /* What a flow that was stopped leaves behind may be much; its garbage must not count against those
@@ -264,11 +258,6 @@ void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms) {
 }
 
 void gw_flow_start(struct gw_flow *flow) {
-    if (flow->kind == GW_FLOW_JOB) {
-        flow->allowance_ms = JOB_LIMIT_MS;
-        flow->deadline_ms = gw_clock_ms() + JOB_LIMIT_MS;
-        gw_jobs_progress(flow->state->host.jobs, flow->job_id, 0);
-    }
     gw_flow_wake(flow);
 }
 
@@ -293,18 +282,16 @@ void gw_flow_replied(struct gw_flow *flow) {
 
 /* --- jobs --- */
 
-bool gw_flow_start_job(struct gw_state *state, const char *kind, struct gw_str args,
-                       char id[GW_ID_SIZE]) {
-    if (!gw_jobs_add(state->host.jobs, kind, gw_clock_wall_ms(), id))
-        return false;
+struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job) {
     struct gw_flow *flow = gw_flow_new(state, GW_FLOW_JOB);
-    flow->job_kind = gw_strdup(kind);
-    gw_buf_append_str(&flow->job_args, args);
-    memcpy(flow->job_id, id, GW_ID_SIZE);
-    memcpy(flow->id, gw_flow_root(state->current)->id, sizeof flow->id);
-    if (++state->n_jobs <= JOBS_AT_ONCE)
-        gw_flow_start(flow);
-    return true;
+    struct gw_str id = gw_job_correlation_id(job);
+    flow->job = job;
+    flow->job_outcome = GW_JOB_INTERRUPTED;
+    memcpy(flow->id, id.data, id.len < GW_ID_MAX ? id.len : GW_ID_MAX);
+    flow->allowance_ms = JOB_LIMIT_MS;
+    flow->deadline_ms = flow->started_ms + JOB_LIMIT_MS;
+    gw_flow_start(flow);
+    return flow;
 }
 
 /* --- waiting and cancelling --- */
@@ -350,9 +337,7 @@ unsigned gw_state_flows(const struct gw_state *state) {
 void gw_state_cancel_flows(struct gw_state *state) {
     for (struct gw_flow *flow = state->flows, *next; flow; flow = next) {
         next = flow->next;
-        if (flow->kind == GW_FLOW_JOB && !flow->resumed && !flow->queued)
-            end(flow, LUA_OK); /* still in line: never begun */
-        else if (flow->kind == GW_FLOW_REQUEST && !flow->started)
+        if (flow->kind == GW_FLOW_REQUEST && !flow->started)
             gw_exchange_reply_problem(flow->exchange, 503, "the request took too long to arrive");
         else if (flow->kind != GW_FLOW_CHILD)
             gw_flow_cancel(flow, GW_FAILURE_CANCELLED);

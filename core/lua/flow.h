@@ -24,6 +24,9 @@ void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms);
 /* The body is in: the script runs, at the end of this turn of the loop. */
 void gw_flow_start(struct gw_flow *flow);
 
+/* Runs a background job; at its end gw_job_end() is called. */
+struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job);
+
 /* Cancels the flow's calls and delivers the failure to the script, now and at each later call; what
  * is shielded (the undo of a saga) still runs to its end. */
 void gw_flow_cancel(struct gw_flow *flow, enum gw_failure why);

@@ -73,9 +73,9 @@ struct gw_flow {
     int index;                 /* of a child: its argument, from 1 */
     bool failed;               /* of a child: its function raised */
 
-    char job_id[GW_ID_SIZE];
-    char *job_kind;         /* owned */
-    struct gw_buf job_args; /* JSON */
+    struct gw_job *job; /* the engine's, until it is told the outcome */
+    enum gw_job_outcome job_outcome;
+    struct gw_buf job_text; /* the result, JSON; or why it failed */
 };
 
 /* flow_life.c */
@@ -118,9 +118,5 @@ void gw_flow_log_escaped(struct gw_flow *flow, int status);
 /* flow.c's part in the making and the end of a state. */
 void gw_flows_init(struct gw_state *state);
 void gw_flows_fini(struct gw_state *state);
-
-/* Queues a background job; false if there are too many. Called from within a flow. */
-bool gw_flow_start_job(struct gw_state *state, const char *kind, struct gw_str args,
-                       char id[GW_ID_SIZE]);
 
 #endif

@@ -64,6 +64,8 @@ void gw_flow_free_coroutine(struct gw_flow *flow) {
 static void clear_flow(struct gw_flow *flow) {
     gw_flow_leave_sagas(flow);
     gw_key_release(flow->key);
+    if (flow->job)
+        gw_job_end(flow->job, flow->job_outcome, &flow->job_text);
     if (flow->timer_set)
         event_del(&flow->deadline_timer);
     if (flow->in_work)
@@ -72,9 +74,7 @@ static void clear_flow(struct gw_flow *flow) {
         luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->context_ref);
     gw_buf_fini(&flow->reply.fields);
     gw_buf_fini(&flow->reply.body);
-    gw_buf_fini(&flow->job_args);
     gw_buf_fini(&flow->call_targets);
-    free(flow->job_kind);
     *flow = (struct gw_flow){
         .state = flow->state, .match = flow->match, .co = flow->co, .co_ref = flow->co_ref};
 }

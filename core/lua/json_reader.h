@@ -99,4 +99,7 @@ static inline bool gw_json_finish(struct gw_json_reader *r) {
     return gw_json_peek(r) == GW_JSON_END || gw_json_fail(r, r->next, "text after the value");
 }
 
+/* json_check.c: steps behind the next value, if it is one. */
+bool gw_json_skip_value(struct gw_json_reader *r);
+
 #endif

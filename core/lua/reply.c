@@ -1,5 +1,6 @@
 /* core.reply(status, body, headers): what the handler returned, encoded inside the coroutine, where
  * running out of memory or an impossible value is an error of the script's. */
+#include "lua/buffer.h"
 #include "lua/core.h"
 #include "lua/json.h"
 
@@ -69,11 +70,17 @@ static bool l_add_headers(lua_State *L, int headers, struct gw_reply *reply) {
 
 static void l_set_body(lua_State *L, int body, struct gw_reply *reply, bool typed) {
     struct gw_str type = GW_STR("content-type: application/json\r\n");
+    const struct gw_str text_plain = GW_STR("content-type: text/plain; charset=utf-8\r\n");
+    struct gw_buf *buffer = l_test_buffer(L, body);
     if (lua_type(L, body) == LUA_TSTRING) {
         struct gw_str text = l_to_str(L, body);
-        type = GW_STR("content-type: text/plain; charset=utf-8\r\n");
+        type = text_plain;
         gw_buf_append_str(&reply->body, text);
         lua_pop(L, 1);
+    } else if (buffer) {
+        type = text_plain;
+        gw_buf_fini(&reply->body);
+        gw_buf_move(&reply->body, buffer);
     } else {
         l_json_encode(L, body, &reply->body);
     }

@@ -27,8 +27,8 @@ struct gw_host {
     struct event_base *base;  /* NULL, like caller: loaded only to be checked */
     struct gw_caller *caller; /* the worker's */
     struct gw_backends *backends;
-    struct gw_jobs *jobs;
-    struct gw_sagas *sagas;         /* the worker's; NULL as the caller is */
+    struct gw_job_runner *jobs;     /* the worker's; NULL as the caller is */
+    struct gw_sagas *sagas;         /* likewise */
     struct gw_keys *keys;           /* likewise, but shared by all workers */
     struct gw_keyspaces *keyspaces; /* as the keys are */
     const struct gw_settings *settings;
@@ -81,7 +81,7 @@ struct gw_state {
     struct gw_flow *current; /* in Lua right now */
     struct event *ready_event;
     atomic_uint n_flows; /* written by the worker only, read by anybody */
-    unsigned n_idle, n_jobs;
+    unsigned n_idle;
     char generation_field[48]; /* for responses in development mode, else "" */
 
     /* Set once it is retired: called when the last flow has ended. */

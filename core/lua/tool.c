@@ -184,10 +184,8 @@ static const struct gw_sources no_sources = {0};
 /* A state as a worker's, but that nothing is loaded into it and no flow ever runs in it. */
 int gw_tool_run(const struct gw_tool *tool, const char *module) {
     struct gw_state *state = gw_calloc(1, sizeof *state);
-    state->host = (struct gw_host){.backends = gw_backends_new(),
-                                   .jobs = gw_jobs_new(1, 1, 1),
-                                   .settings = tool->settings,
-                                   .ready = is_ready};
+    state->host = (struct gw_host){
+        .backends = gw_backends_new(), .settings = tool->settings, .ready = is_ready};
     state->router = gw_router_new();
     state->sources = &no_sources;
     state->loading = true;
@@ -199,7 +197,6 @@ int gw_tool_run(const struct gw_tool *tool, const char *module) {
     }
     struct gw_host host = state->host;
     gw_state_free(state);
-    gw_jobs_free(host.jobs);
     gw_backends_free(host.backends);
     return code;
 }

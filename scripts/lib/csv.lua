@@ -26,17 +26,18 @@ local function line(values, n)
   return table.concat(cells, ",") .. "\r\n"
 end
 
--- A header of the columns' names, then each row's values under them.
-function csv.encode(columns, rows)
-  local lines <const> = { line(columns, #columns) }
-  for _, row in ipairs(rows) do
+-- Writes a header of the columns' names, then each row's values under them. `rows` is an iterator:
+-- one row at a time is in Lua.
+function csv.write(buffer, columns, rows)
+  buffer:write(line(columns, #columns))
+  for row in rows do
     local values <const> = {}
     for i, name in ipairs(columns) do
       values[i] = row[name]
     end
-    lines[#lines + 1] = line(values, #columns)
+    buffer:write(line(values, #columns))
   end
-  return table.concat(lines)
+  return buffer
 end
 
 return csv

@@ -18,7 +18,7 @@ describe("reports", function()
 
   -- Two workers: the one that is asked is not always the one that makes the report.
   setup(function()
-    demo = shop.open { WORKERS = 2, SERVICE_TIMEOUT = 5 }
+    demo = shop.open { WORKERS = 2, SERVICE_TIMEOUT = 5, JOB_RETRY_SECONDS = 0.01 }
     gateway = demo.gateway
   end)
   before_each(function() demo:repair() end)

@@ -14,7 +14,7 @@ describe("a job", function()
     gateway.job("test", fn)
     world:start()
     local id <const> = world:run(function() return gateway.enqueue("test", args) end)
-    return gateway.job_status(id), id
+    return gateway.job_status(id, { result = true }), id
   end
 
   it("is given its arguments and leaves its result", function()
@@ -23,15 +23,15 @@ describe("a job", function()
     end, { a = 1, b = 2 })
     assert.equal("done", status.status)
     assert.equal("test", status.kind)
-    assert.same({ sum = 3, id = id }, status.result)
-    assert.same({ sum = 3, id = id }, gateway.json.decode(status.result_json))
+    assert.same({ sum = 3, id = id }, status.result:json())
+    assert.is_nil(gateway.job_status(id).result)
     assert.is_nil(status.error)
   end)
 
   it("does without arguments and result", function()
     local status <const> = run(function(args) assert.same({}, args) end)
     assert.equal("done", status.status)
-    assert.equal(gateway.json.null, status.result)
+    assert.equal("null", status.result:text())
   end)
 
   it("goes on after the request that asked for it, and tells how far it is", function()
@@ -90,7 +90,88 @@ describe("a job", function()
     gateway.route("POST /jobs", function() return 202, { id = gateway.enqueue("test") } end)
     local reply <const> = world:start():request("POST", "/jobs")
     assert.equal(503, reply.status)
-    assert.equal("too many jobs", reply.json.detail)
+    assert.equal("too many jobs are waiting", reply.json.detail)
+  end)
+
+  it("is refused with 503 and the reason when the journal cannot keep it", function()
+    gateway.job("test", print)
+    gateway.route("POST /jobs", function() return 202, { id = gateway.enqueue("test") } end)
+    gateway.route("GET /jobs/:id", function(req) return 200, gateway.job_status(req.params.id) end)
+    gateway.route("DELETE /jobs/:id", function(req) gateway.job_cancel(req.params.id) end)
+    gateway.route("GET /jobs", function() return 200, gateway.jobs("test") end)
+    world:start()
+    world.journal_fault = "the disk is full"
+    for _, request in ipairs { { "POST", "/jobs" }, { "GET", "/jobs/1" }, { "DELETE", "/jobs/1" },
+      { "GET", "/jobs" } } do
+      local reply <const> = world:request(request[1], request[2])
+      assert.equal(503, reply.status)
+      assert.matches(": the disk is full$", reply.json.detail)
+    end
+  end)
+
+  it("gets another attempt when it is not its own fault", function()
+    local b <const> = gateway.backend("b", { url = "http://b" })
+    local answer
+    world.backends.b = function() return answer end
+    gateway.job("test", function() gateway.call(b:get("/x")) end)
+    world:start()
+    for _, case in ipairs {
+      { { status = 500 }, true }, { { kind = "connect" }, true }, { { kind = "timeout" }, true },
+      { { status = 404 }, false }, { { status = 422 }, false },
+    } do
+      answer = case[1]
+      local id <const> = world:run(function() return gateway.enqueue("test") end)
+      assert.equal(case[2], world.jobs[id].for_now)
+    end
+  end)
+
+  it("has no other attempt after a bug, or a client's mistake", function()
+    gateway.job("bug", function() error "no" end)
+    gateway.job("mistake", function() gateway.fail(422, "no") end)
+    gateway.job("trouble", function() gateway.fail(502, "no") end)
+    world:start()
+    for kind, wanted in pairs { bug = false, mistake = false, trouble = true } do
+      local id <const> = world:run(function() return gateway.enqueue(kind) end)
+      assert.equal(wanted, world.jobs[id].for_now)
+    end
+  end)
+
+  it("has failed where the scripts have no such kind any more", function()
+    gateway.job("test", function() end)
+    world:start()
+    local id <const> = world:run(function() return gateway.enqueue("test") end)
+    world:run(function() world.entries.job("gone", "{}", id) end)
+    assert.equal("the scripts have no job 'gone' any more", gateway.job_status(id).error)
+    assert.is_false(world.jobs[id].for_now)
+  end)
+
+  it("can be cancelled, and is forgotten where it is over", function()
+    gateway.job("test", function() end)
+    world:start()
+    local id <const> = world:run(function() return gateway.enqueue("test") end)
+    assert.equal("done", gateway.job_cancel(id).status)
+    assert.is_nil(gateway.job_status(id))
+    assert.is_nil(gateway.job_cancel(id))
+  end)
+
+  it("is listed with the others of its kind, the newest first", function()
+    gateway.job("test", function() end)
+    gateway.job("other", function() end)
+    world:start()
+    local ids <const> = {}
+    for i, kind in ipairs { "test", "other", "test", "test" } do
+      ids[i] = world:run(function() return gateway.enqueue(kind) end)
+    end
+    local function listed(...)
+      local found <const> = {}
+      for i, job in ipairs(gateway.jobs(...)) do
+        found[i] = job.id
+      end
+      return found
+    end
+    assert.same({ ids[4], ids[3], ids[1] }, listed "test")
+    assert.same({ ids[4], ids[3] }, listed("test", { limit = 2 }))
+    assert.same({ ids[2] }, listed "other")
   end)
 
   it("is not known when it never was", function()
@@ -110,6 +191,15 @@ describe("a job", function()
     assert.matches("the name of its kind", refused(function() gateway.job(nil, print) end))
     assert.matches("there is no job 'nope'", refused(function() gateway.enqueue "nope" end))
     assert.matches("wants an id", refused(function() gateway.job_status() end))
+    assert.matches("wants an id", refused(function() gateway.job_cancel() end))
+    assert.matches("there is no job 'nope'", refused(function() gateway.jobs "nope" end))
+    assert.matches("unknown option 'max'", refused(function()
+      gateway.jobs("test", { max = 1 })
+    end))
+    assert.matches("'limit' must be", refused(function() gateway.jobs("test", { limit = 0 }) end))
+    assert.matches("'result' must be", refused(function()
+      gateway.job_status("x", { result = 1 })
+    end))
   end)
 
   it("has a progress from 0 to 100", function()

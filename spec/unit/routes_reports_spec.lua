@@ -42,7 +42,8 @@ describe("reports", function()
     assert.equal("/api/v1/reports/status/" .. reply.json.jobId, reply.headers.location)
     local status <const> = world:request("GET", reply.headers.location)
     assert.equal(200, status.status)
-    assert.same({ jobId = reply.json.jobId, status = "done", progress = 100 }, status.json)
+    assert.same({ jobId = reply.json.jobId, status = "done", progress = 100, attempts = 1 },
+      status.json)
     local report <const> = fetch(reply.json.jobId).json
     assert.equal("inventory_summary", report.reportType)
     assert.equal("2026-01-01", report.startDate)
@@ -144,6 +145,32 @@ describe("reports", function()
     local reply <const> = fetch(order("inventory_summary").json.jobId)
     assert.equal(502, reply.status)
     assert.matches("unitCost of 'P' is not an amount", reply.json.detail)
+  end)
+
+  it("are listed, the newest first", function()
+    local first <const> = order("low_stock").json.jobId
+    local second <const> = order("low_stock").json.jobId
+    local reply <const> = world:request("GET", "/api/v1/reports")
+    assert.equal(200, reply.status)
+    assert.equal(2, #reply.json.reports)
+    assert.equal(second, reply.json.reports[1].jobId)
+    assert.equal("done", reply.json.reports[2].status)
+    assert.matches("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$", reply.json.reports[2].createdAt)
+    assert.equal(first, reply.json.reports[2].jobId)
+    assert.equal(1, #world:request("GET", "/api/v1/reports?limit=1").json.reports)
+    assert.equal(422, world:request("GET", "/api/v1/reports?limit=0").status)
+    assert.matches('"reports":%[%]', shop():request("GET", "/api/v1/reports").text)
+  end)
+
+  it("are deleted when they are done, and cancelled before", function()
+    local id <const> = order("low_stock").json.jobId
+    local other <const> = order("low_stock").json.jobId
+    assert.equal(204, world:request("DELETE", "/api/v1/reports/" .. id).status)
+    assert.equal(404, fetch(id).status)
+    assert.equal(404, world:request("DELETE", "/api/v1/reports/" .. id).status)
+    world.jobs[other].status, world.jobs[other].finished_at = "running", nil
+    assert.equal(204, world:request("DELETE", "/api/v1/reports/" .. other).status)
+    assert.equal(410, fetch(other).status)
   end)
 
   it("are a 404 when nobody ordered them", function()

@@ -4,6 +4,7 @@
  * is real: the client, the gateway's server, the flow and the backend all run on one event loop
  * over loopback. */
 #include "base/clock.h"
+#include "engine/jobs_internal.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "lua/flow.h"
@@ -37,6 +38,18 @@ static const char script[] =
     "  gateway.fail(409, 'always undone')\n"
     "end\n"
     "gateway.route('POST /orders/:id', order)\n"
+    "gateway.job('job', function(args, job)\n"
+    "  job:progress(50)\n"
+    "  return { args = args, price = gateway.call(peer:get '/price').json }\n"
+    "end)\n"
+    "gateway.route('POST /jobs', function() return 202, { id = gateway.enqueue('job', { 1 }) } end)\n"
+    "gateway.route('GET /jobs', function()\n"
+    "  local newest <const> = gateway.jobs('job', { limit = 1 })[1]\n"
+    "  local result <close> = gateway.job_status(newest.id, { result = true }).result\n"
+    "  local body <const> = gateway.buffer()\n"
+    "  for n in result:each 'args' do body:write(n, ' ', result:get('price').list[3]) end\n"
+    "  return 200, body\n"
+    "end)\n"
     "gateway.route('GET /ping', function() return 200, { pong = true } end)\n";
 
 /* --- an allocator that fails on demand --- */
@@ -73,6 +86,7 @@ static struct gw_caller *caller;
 static struct gw_state *state;
 static struct gw_backends *backends;
 static struct gw_jobs *jobs;
+static struct gw_job_runner *runner;
 static struct gw_settings settings;
 static struct gw_journal *journal;
 static struct gw_sagas_shared shared;
@@ -144,7 +158,7 @@ static void load_state(void) {
     struct gw_host host = {.base = base,
                            .caller = caller,
                            .backends = backends,
-                           .jobs = jobs,
+                           .jobs = runner,
                            .sagas = sagas,
                            .settings = &settings,
                            .ready = ready,
@@ -153,6 +167,15 @@ static void load_state(void) {
     state = gw_state_new(&host, &sources, &error);
     if (!state)
         fail_msg("%.*s", GW_STR_ARG(error));
+}
+
+static void *start_job(void *user, struct gw_job *job) {
+    (void)user;
+    return gw_flow_start_job(state, job);
+}
+
+static void cancel_job(void *running) {
+    gw_flow_cancel(running, GW_FAILURE_CANCELLED);
 }
 
 static int set_up(void **unused) {
@@ -168,9 +191,12 @@ static int set_up(void **unused) {
     client = gw_client_new(base, &options);
     caller = gw_caller_new(base, client);
     backends = gw_backends_new();
-    jobs = gw_jobs_new(10, 1000, 1000);
+    jobs = gw_jobs_new(&(struct gw_job_limits){
+        .max_unfinished = 9, .at_once = 9, .attempts = 1, .max_result = 1000});
     journal = gw_journal_new(gw_store_sqlite_open(NULL, NULL), &(struct gw_store_limits){0});
     sagas = gw_sagas_new(base, caller, backends, journal, &shared, &gw_saga_timing);
+    runner = gw_job_runner_new(jobs, base, journal,
+                               &(struct gw_job_work){.start = start_job, .cancel = cancel_job});
     peer = serve(&peer_handler);
     front = serve(&front_handler);
     load_settings();
@@ -183,6 +209,7 @@ static int tear_down(void **unused) {
     gw_server_free(front);
     gw_state_free(state);
     gw_server_free(peer);
+    gw_job_runner_free(runner);
     gw_sagas_free(sagas);
     gw_journal_free(journal);
     gw_caller_free(caller);
@@ -215,6 +242,10 @@ static void wait_until(bool (*done)(void)) {
 
 static bool is_over(void) {
     return answered && gw_state_flows(state) == 0 && !gw_sagas_are_busy(sagas);
+}
+
+static bool is_no_job_left(void) {
+    return jobs->n == 0 && gw_state_flows(state) == 0;
 }
 
 static unsigned ask(const char *method, const char *path) {
@@ -253,17 +284,38 @@ static void each_failed_allocation_is_survived(void **unused) {
         n_answered_500 += status == 500;
         assert_int_equal(ask("GET", "/ping"), 200);
     } while (n_failed > 0);
-    assert_true(n > 100); /* it did go through a flow */
+    assert_true(n > 50); /* it did go through a flow */
     assert_true(n_answered_500 > 20);
     n_released = 0;
     assert_int_equal(ask("POST", "/orders/1"), 409);
     assert_int_equal(n_released, 2);
 }
 
+/* Whatever fails in it, a job ends. */
+static void each_failed_allocation_of_a_job_is_survived(void **unused) {
+    (void)unused;
+    long n = 0;
+    do {
+        n_failed = 0;
+        countdown = ++n + 1;
+        unsigned status = ask("POST", "/jobs");
+        wait_until(is_no_job_left);
+        unsigned then = ask("GET", "/jobs");
+        countdown = -1;
+        assert_true(status == 500 || status == 202);
+        assert_true(then == 500 || then == 200);
+    } while (n_failed > 0);
+    assert_true(n > 50);
+    assert_int_equal(ask("POST", "/jobs"), 202);
+    wait_until(is_no_job_left);
+    assert_int_equal(ask("GET", "/jobs"), 200);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_flow_works_while_memory_lasts),
         cmocka_unit_test(each_failed_allocation_is_survived),
+        cmocka_unit_test(each_failed_allocation_of_a_job_is_survived),
     };
     return cmocka_run_group_tests_name("flow memory", tests, set_up, tear_down);
 }

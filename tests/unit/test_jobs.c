@@ -1,169 +1,637 @@
+#include "saga_fixture.h"
+
 #include "engine/jobs.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* --- two workers on one loop, whose work is what the test says --- */
 
-#include <cmocka.h>
-#include <pthread.h>
-#include <string.h>
+#define MAX_STARTED 64
+#define PAUSE_MS    20
 
-#define KEEP_MS   1000
-#define MAX_BYTES 10000
+static const struct gw_job_limits usual = {.max_unfinished = 10,
+                                           .at_once = 2,
+                                           .attempts = 3,
+                                           .max_result = 10,
+                                           .pause_ms = PAUSE_MS,
+                                           .rewrite_ms = 5};
 
-static char first[GW_ID_SIZE], second[GW_ID_SIZE], third[GW_ID_SIZE];
+static struct event_base *base;
+static struct gw_journal *journal;
+static struct gw_jobs *jobs;
+static struct gw_job_runner *runners[2];
+static struct gw_job_limits limits;
+
+static struct started {
+    int runner;
+    struct gw_job *job; /* NULL: it has ended */
+    int n_cancelled;
+} started[MAX_STARTED];
+static int n_started;
+
+static void *begin_job(void *user, struct gw_job *job) {
+    struct started *one = &started[n_started++];
+    *one = (struct started){.runner = user == &runners[1], .job = job};
+    return one;
+}
+
+static void stop_job(void *running) {
+    struct started *one = running;
+    one->n_cancelled++;
+}
+
+static void open_runners(void) {
+    jobs = gw_jobs_new(&limits);
+    for (int i = 0; i < 2; i++)
+        runners[i] = gw_job_runner_new(
+            jobs, base, journal,
+            &(struct gw_job_work){.start = begin_job, .cancel = stop_job, .user = &runners[i]});
+}
+
+static void close_runners(void) {
+    for (int i = 0; i < 2; i++)
+        gw_job_runner_free(runners[i]);
+    gw_jobs_free(jobs);
+}
+
+static int jobs_begin(void **state) {
+    (void)state;
+    base = event_base_new();
+    journal = gw_journal_new(disk_open(), &(struct gw_store_limits){0});
+    limits = usual;
+    n_started = 0;
+    open_runners();
+    return 0;
+}
+
+static int jobs_end(void **state) {
+    (void)state;
+    disk_set(&disk.is_held, false);
+    close_runners();
+    gw_journal_free(journal);
+    event_base_free(base);
+    return 0;
+}
+
+/* As after a crash: what runs is not heard of again. */
+static void next_process(void) {
+    close_runners();
+    n_started = 0;
+    open_runners();
+    gw_job_runner_recover(runners[0]);
+}
+
+static void set_limits(struct gw_job_limits to) {
+    close_runners();
+    limits = to;
+    open_runners();
+}
+
+/* --- asking --- */
+
+struct asked {
+    bool is_answered;
+    struct gw_job_reply reply;
+};
+
+static void answer(void *user, struct gw_job_reply *reply) {
+    struct asked *one = user;
+    one->is_answered = true;
+    one->reply = *reply;
+    *reply = (struct gw_job_reply){0};
+}
+
+#define ASK(one, question)                   \
+    do {                                     \
+        *(one) = (struct asked){0};          \
+        assert_non_null(question);           \
+        RUN_UNTIL(base, (one)->is_answered); \
+    } while (0)
+
+static enum gw_job_answer enqueue_as(const char *kind, char id[GW_ID_SIZE]) {
+    struct asked one;
+    ASK(&one,
+        gw_job_enqueue(runners[0], gw_str_from(kind), GW_STR("{}"), GW_STR("c-1"), answer, &one));
+    if (one.reply.answer == GW_JOB_OK)
+        snprintf(id, GW_ID_SIZE, "%.*s", GW_STR_ARG(one.reply.jobs[0].id));
+    gw_job_reply_fini(&one.reply);
+    return one.reply.answer;
+}
+
+static void enqueue(char id[GW_ID_SIZE]) {
+    assert_int_equal(enqueue_as("report", id), GW_JOB_OK);
+}
+
+/* "done 1 [1]": state, attempts, and the result or the reason. By memory, or by the journal. */
+static const char *state_of(const char *id) {
+    static char text[256];
+    struct asked one = {0};
+    struct gw_job_record job;
+    if (gw_job_peek(runners[1], gw_str_from(id), &job)) {
+        one.reply.jobs = malloc(sizeof job);
+        one.reply.jobs[0] = job;
+        one.reply.n_jobs = 1;
+    } else {
+        ASK(&one, gw_job_find(runners[1], gw_str_from(id), true, answer, &one));
+    }
+    if (one.reply.answer == GW_JOB_OK) {
+        const struct gw_job_record *found = &one.reply.jobs[0];
+        bool is_done = found->state == GW_STORED_JOB_DONE;
+        struct gw_str said = is_done ? gw_buf_str(&one.reply.result) : found->result;
+        snprintf(text, sizeof text, "%s %u %.*s", gw_job_state_name(found->state), found->attempts,
+                 GW_STR_ARG(said));
+    } else {
+        strcpy(text, one.reply.answer == GW_JOB_NOT_FOUND ? "none" : "fault");
+    }
+    gw_job_reply_fini(&one.reply);
+    return text;
+}
+
+static bool is_job_in(const char *id, const char *wanted) {
+    return strcmp(state_of(id), wanted) == 0;
+}
+
+#define AWAIT_STATE(id, wanted) RUN_UNTIL(base, is_job_in(id, wanted))
+#define AWAIT_STARTED(n)        RUN_UNTIL(base, n_started >= (n))
+
+static enum gw_job_answer remove_job(const char *id) {
+    struct asked one;
+    ASK(&one, gw_job_remove(runners[1], gw_str_from(id), answer, &one));
+    gw_job_reply_fini(&one.reply);
+    return one.reply.answer;
+}
+
+static void end_job(int n, enum gw_job_outcome outcome, const char *text) {
+    struct gw_buf said = {0};
+    struct gw_job *job = started[n].job;
+    gw_buf_append_str(&said, gw_str_from(text));
+    started[n].job = NULL;
+    gw_job_end(job, outcome, &said);
+}
+
+/* --- the life of one --- */
 
 static void a_job_goes_from_queued_to_done(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
-    struct gw_job job;
-    assert_true(gw_jobs_add(jobs, "report", 5, first));
-    assert_true(gw_jobs_get(jobs, first, 5, &job));
-    assert_string_equal(job.kind, "report");
-    assert_string_equal(gw_job_status_name(job.status), "queued");
-    gw_job_fini(&job);
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    assert_true(is_job_in(id, "queued 0 "));
+    AWAIT_STARTED(1);
+    struct gw_job *job = started[0].job;
+    assert_true(gw_str_equal(gw_job_id(job), gw_str_from(id)));
+    assert_true(gw_str_equal(gw_job_kind(job), GW_STR("report")));
+    assert_true(gw_str_equal(gw_job_args(job), GW_STR("{}")));
+    assert_true(gw_str_equal(gw_job_correlation_id(job), GW_STR("c-1")));
+    assert_true(is_job_in(id, "running 1 "));
 
-    gw_jobs_progress(jobs, first, 40);
-    assert_true(gw_jobs_get(jobs, first, 6, &job));
-    assert_string_equal(gw_job_status_name(job.status), "running");
-    assert_int_equal(job.progress, 40);
-    gw_job_fini(&job);
+    struct gw_job_record seen;
+    gw_job_progress(job, 40);
+    assert_true(gw_job_peek(runners[1], gw_str_from(id), &seen));
+    assert_int_equal(seen.progress, 40);
+    gw_buf_fini(&seen.memory);
 
-    gw_jobs_finish(jobs, first, true, GW_STR("[1]"), 7);
-    assert_true(gw_jobs_get(jobs, first, 8, &job));
-    assert_string_equal(gw_job_status_name(job.status), "done");
-    assert_int_equal(job.progress, 100);
-    assert_int_equal(job.finished_ms, 7);
-    assert_true(gw_str_equal(gw_buf_str(&job.result), GW_STR("[1]")));
-    gw_job_fini(&job);
-    gw_jobs_free(jobs);
+    end_job(0, GW_JOB_DONE, "[1]");
+    assert_true(is_job_in(id, "running 1 ")); /* until it is durable */
+    AWAIT_STATE(id, "done 1 [1]");
 }
 
-static void the_first_end_counts(void **state) {
+static void one_that_is_unknown_is_not_found(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
-    struct gw_job job;
-    assert_true(gw_jobs_add(jobs, "report", 5, first));
-    gw_jobs_finish(jobs, first, false, GW_STR("broken"), 7);
-    gw_jobs_finish(jobs, first, true, GW_STR("[]"), 8);
-    gw_jobs_progress(jobs, first, 50);
-    assert_true(gw_jobs_get(jobs, first, 9, &job));
-    assert_string_equal(gw_job_status_name(job.status), "failed");
-    assert_true(gw_str_equal(gw_buf_str(&job.result), GW_STR("broken")));
-    gw_job_fini(&job);
-    gw_jobs_free(jobs);
+    assert_true(is_job_in("nobody", "none"));
+    assert_int_equal(remove_job("nobody"), GW_JOB_NOT_FOUND);
 }
 
-static bool is_there(struct gw_jobs *jobs, const char *id, int64_t now_ms) {
-    struct gw_job job;
-    if (!gw_jobs_get(jobs, id, now_ms, &job))
-        return false;
-    gw_job_fini(&job);
-    return true;
-}
-
-static void only_finished_jobs_are_forgotten(void **state) {
+static void each_worker_has_as_many_as_the_other(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
-    assert_true(gw_jobs_add(jobs, "report", 0, first));
-    assert_true(gw_jobs_add(jobs, "report", 0, second));
-    gw_jobs_finish(jobs, first, true, GW_STR("1"), 10);
-    assert_true(is_there(jobs, first, 10 + KEEP_MS - 1));
-    assert_false(is_there(jobs, first, 10 + KEEP_MS));
-    assert_true(is_there(jobs, second, 100 * KEEP_MS));
-    gw_jobs_free(jobs);
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    enqueue(id);
+    AWAIT_STARTED(2);
+    assert_int_not_equal(started[0].runner, started[1].runner);
 }
 
-static void the_oldest_finished_one_makes_room(void **state) {
+static void the_others_wait_until_one_is_over(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(2, MAX_BYTES, KEEP_MS);
-    assert_true(gw_jobs_add(jobs, "report", 0, first));
-    assert_true(gw_jobs_add(jobs, "report", 0, second));
-    assert_false(gw_jobs_add(jobs, "report", 0, third));
-    gw_jobs_finish(jobs, second, true, GW_STR("1"), 10);
-    gw_jobs_finish(jobs, first, true, GW_STR("1"), 11);
-    assert_true(gw_jobs_add(jobs, "report", 12, third));
-    assert_true(is_there(jobs, first, 12));
-    assert_false(is_there(jobs, second, 12));
-    gw_jobs_free(jobs);
+    char ids[4][GW_ID_SIZE];
+    for (int i = 0; i < 4; i++)
+        enqueue(ids[i]);
+    AWAIT_STARTED(2);
+    assert_true(is_job_in(ids[2], "queued 0 "));
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STARTED(3);
+    assert_true(is_job_in(ids[2], "running 1 ")); /* in the order they came */
+    assert_true(is_job_in(ids[3], "queued 0 "));
 }
 
-static void results_take_so_much_and_no_more(void **state) {
+static void there_are_so_many_and_no_more(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(9, 3, KEEP_MS);
-    struct gw_job job;
-    assert_true(gw_jobs_add(jobs, "report", 0, first));
-    assert_true(gw_jobs_add(jobs, "report", 0, second));
-    gw_jobs_finish(jobs, first, true, GW_STR("12"), 10);
-    gw_jobs_finish(jobs, second, true, GW_STR("34"), 11);
-    assert_false(is_there(jobs, first, 11));
-    assert_true(is_there(jobs, second, 11));
-    assert_true(gw_jobs_add(jobs, "report", 12, third));
-    gw_jobs_finish(jobs, third, true, GW_STR("5678"), 12);
-    assert_true(gw_jobs_get(jobs, third, 12, &job));
-    assert_string_equal(gw_job_status_name(job.status), "failed");
-    gw_job_fini(&job);
-    gw_jobs_free(jobs);
+    char id[GW_ID_SIZE];
+    for (unsigned i = 0; i < usual.max_unfinished; i++)
+        enqueue(id);
+    assert_null(
+        gw_job_enqueue(runners[0], GW_STR("report"), GW_STR("{}"), GW_STR("c"), answer, NULL));
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STARTED(3);
+    enqueue(id);
 }
 
-static void an_unknown_id_changes_nothing(void **state) {
+static void who_does_not_wait_gets_his_job_all_the_same(void **state) {
     (void)state;
-    struct gw_jobs *jobs = gw_jobs_new(1, MAX_BYTES, KEEP_MS);
-    struct gw_job job;
-    gw_jobs_progress(jobs, "nobody", 1);
-    gw_jobs_finish(jobs, "nobody", true, GW_STR("1"), 1);
-    assert_false(gw_jobs_get(jobs, "nobody", 1, &job));
-    gw_jobs_free(jobs);
+    struct asked one = {0};
+    gw_job_query_cancel(
+        gw_job_enqueue(runners[0], GW_STR("k"), GW_STR("{}"), GW_STR("c"), answer, &one));
+    AWAIT_STARTED(1);
+    assert_false(one.is_answered);
 }
 
-/* --- several workers --- */
+/* --- attempts --- */
 
-#define THREADS 4
-#define ROUNDS  200
+static void a_failure_for_now_is_tried_three_times(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    for (int i = 0; i < 3; i++) {
+        AWAIT_STARTED(i + 1);
+        end_job(i, GW_JOB_FAILED_FOR_NOW, "down");
+        if (i == 0)
+            assert_true(is_job_in(id, "queued 1 down"));
+    }
+    AWAIT_STATE(id, "failed 3 down");
+    assert_int_equal(n_started, 3);
+}
+
+static void a_failure_is_the_end(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_FAILED, "a bug");
+    AWAIT_STATE(id, "failed 1 a bug");
+}
+
+static void a_pause_leaves_room_for_others(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE], other[GW_ID_SIZE];
+    struct gw_job_limits one = usual;
+    one.at_once = 1;
+    one.pause_ms = 3600 * 1000;
+    set_limits(one);
+    enqueue(id);
+    AWAIT_STARTED(1);
+    enqueue(other);
+    end_job(0, GW_JOB_FAILED_FOR_NOW, "down");
+    AWAIT_STARTED(2);
+    assert_true(is_job_in(other, "running 1 "));
+}
+
+static void an_interruption_is_no_attempt(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_INTERRUPTED, "");
+    AWAIT_STARTED(2);
+    assert_true(is_job_in(id, "running 1 "));
+    end_job(1, GW_JOB_DONE, "1");
+    AWAIT_STATE(id, "done 1 1");
+}
+
+static void a_result_that_is_too_large_is_a_failure(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_DONE, "\"12345678\"1");
+    AWAIT_STATE(id, "failed 1 the result is too large to be kept: 11 bytes, the limit is 10");
+}
+
+/* --- removing --- */
+
+static void one_that_waits_is_cancelled(void **state) {
+    (void)state;
+    char ids[3][GW_ID_SIZE];
+    for (int i = 0; i < 3; i++)
+        enqueue(ids[i]);
+    AWAIT_STARTED(2);
+    assert_int_equal(remove_job(ids[2]), GW_JOB_OK);
+    assert_true(is_job_in(ids[2], "cancelled 0 "));
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(ids[0], "done 1 1");
+    assert_int_equal(n_started, 2);
+}
+
+static void one_that_runs_is_told_once_and_stays_cancelled(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE], next[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    assert_int_equal(remove_job(id), GW_JOB_OK);
+    assert_true(is_job_in(id, "cancelled 1 "));
+    RUN_UNTIL(base, started[0].n_cancelled);
+    enqueue(next);
+    AWAIT_STARTED(2);
+    end_job(0, GW_JOB_DONE, "1");
+    assert_true(is_job_in(id, "cancelled 1 "));
+    end_job(1, GW_JOB_DONE, "1");
+    AWAIT_STATE(next, "done 1 1");
+    assert_int_equal(started[0].n_cancelled, 1);
+}
+
+static void one_that_pauses_is_cancelled(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE], next[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_FAILED_FOR_NOW, "down");
+    assert_int_equal(remove_job(id), GW_JOB_OK);
+    enqueue(next);
+    AWAIT_STARTED(2);
+    assert_true(is_job_in(next, "running 1 "));
+    assert_true(is_job_in(id, "cancelled 1 "));
+}
+
+static void one_that_is_over_is_forgotten(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(id, "done 1 1");
+    assert_int_equal(remove_job(id), GW_JOB_OK);
+    assert_true(is_job_in(id, "none"));
+}
+
+/* --- lists --- */
+
+static void a_list_has_the_newest_first_and_what_memory_knows(void **state) {
+    (void)state;
+    char ids[3][GW_ID_SIZE], other[GW_ID_SIZE];
+    struct asked one;
+    enqueue(ids[0]);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(ids[0], "done 1 1");
+    enqueue_as("other", other);
+    enqueue(ids[1]);
+    enqueue(ids[2]);
+    AWAIT_STARTED(3);
+    gw_job_progress(started[2].job, 70);
+    ASK(&one, gw_job_list(runners[0], GW_STR("report"), 10, answer, &one));
+    assert_int_equal(one.reply.n_jobs, 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(gw_str_equal(one.reply.jobs[i].id, gw_str_from(ids[2 - i])));
+    assert_int_equal(one.reply.jobs[0].state, GW_STORED_JOB_QUEUED);
+    assert_int_equal(one.reply.jobs[1].progress, 70);
+    assert_int_equal(one.reply.jobs[2].state, GW_STORED_JOB_DONE);
+    gw_job_reply_fini(&one.reply);
+    ASK(&one, gw_job_list(runners[0], GW_STR("report"), 1, answer, &one));
+    assert_int_equal(one.reply.n_jobs, 1);
+    gw_job_reply_fini(&one.reply);
+}
+
+/* --- another process --- */
+
+static void what_was_left_is_run_by_the_next_process(void **state) {
+    (void)state;
+    char ids[3][GW_ID_SIZE];
+    for (int i = 0; i < 3; i++)
+        enqueue(ids[i]);
+    AWAIT_STARTED(2);
+    next_process();
+    AWAIT_STARTED(2);
+    assert_true(is_job_in(ids[0], "running 2 ")); /* the oldest first */
+    assert_true(is_job_in(ids[1], "running 2 "));
+    assert_true(is_job_in(ids[2], "queued 0 "));
+}
+
+static void the_process_dies_three_times_and_no_more(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    next_process();
+    AWAIT_STARTED(1);
+    next_process();
+    AWAIT_STARTED(1);
+    assert_true(is_job_in(id, "running 3 "));
+    next_process();
+    AWAIT_STATE(id, "failed 3 the gateway ended while it was at it, in the last of 3 attempts");
+    assert_int_equal(n_started, 0);
+}
+
+static void who_drains_takes_no_more(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    gw_job_runner_drain(runners[0]);
+    enqueue(id);
+    AWAIT_STARTED(1);
+    assert_int_equal(started[0].runner, 1);
+    gw_job_runner_drain(runners[1]);
+    enqueue(id);
+    end_job(0, GW_JOB_INTERRUPTED, "");
+    assert_true(is_job_in(id, "queued 0 "));
+    next_process();
+    AWAIT_STARTED(2);
+    assert_true(is_job_in(id, "running 1 "));
+}
+
+/* --- a disk that fails --- */
+
+static void fail_disk(enum disk how) {
+    disk_strikes(how, 0, 1 << 20);
+}
+
+static void heal_disk(void) {
+    disk_strikes(DISK_WORKS, 0, 0);
+}
+
+static void what_cannot_be_kept_is_not_begun(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    fail_disk(DISK_REFUSES);
+    for (unsigned i = 0; i < 2 * usual.max_unfinished; i++)
+        assert_int_equal(enqueue_as("report", id), GW_JOB_FAULT);
+    heal_disk();
+    enqueue(id);
+    AWAIT_STARTED(1);
+    assert_int_equal(n_started, 1);
+}
+
+static void what_is_not_written_as_running_does_not_run(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    disk_strikes(DISK_REFUSES, 1, 6); /* all but the enqueuing */
+    enqueue(id);
+    AWAIT_STARTED(1);
+    assert_true(is_job_in(id, "running 1 "));
+}
+
+static void an_end_is_written_until_it_is(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    disk_strikes(DISK_REFUSES, 0, 6);
+    end_job(0, GW_JOB_DONE, "1");
+    assert_true(is_job_in(id, "running 1 "));
+    AWAIT_STATE(id, "done 1 1");
+}
+
+static void an_end_that_was_written_after_all_is_one(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    disk_strikes(DISK_WRITES_AND_SAYS_NO, 0, 2);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(id, "done 1 1");
+}
+
+static void what_is_not_cancelled_goes_on(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    fail_disk(DISK_REFUSES);
+    assert_int_equal(remove_job(id), GW_JOB_FAULT);
+    heal_disk();
+    assert_true(is_job_in(id, "running 1 "));
+    assert_int_equal(started[0].n_cancelled, 0);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(id, "done 1 1");
+}
+
+static void what_was_left_is_read_when_the_disk_can(void **state) {
+    (void)state;
+    char id[GW_ID_SIZE];
+    enqueue(id);
+    AWAIT_STARTED(1);
+    close_runners();
+    n_started = 0;
+    open_runners();
+    disk_set(&disk.is_dead, true);
+    gw_job_runner_recover(runners[0]);
+    assert_int_equal(n_started, 0);
+    disk_set(&disk.is_dead, false);
+    AWAIT_STARTED(1);
+    assert_true(is_job_in(id, "running 2 "));
+}
+
+/* --- workers as threads --- */
+
+#define PER_THREAD 40
+
+struct worker {
+    pthread_t thread;
+    struct event_base *base;
+    struct gw_job_runner *runner;
+    struct gw_job *waiting[PER_THREAD * 2];
+    unsigned n_waiting;
+    struct event *turn;
+};
+
+static atomic_int n_ended;
+
+static void *start_later(void *user, struct gw_job *job) {
+    struct worker *worker = user;
+    worker->waiting[worker->n_waiting++] = job;
+    event_active(worker->turn, 0, 0);
+    return worker;
+}
+
+static void cancel_nothing(void *running) {
+    (void)running;
+}
+
+static void end_all(evutil_socket_t fd, short what, void *user) {
+    (void)fd, (void)what;
+    struct worker *worker = user;
+    for (unsigned i = 0; i < worker->n_waiting; i++) {
+        struct gw_buf text = {0};
+        gw_buf_append_str(&text, GW_STR("1"));
+        gw_job_progress(worker->waiting[i], 50);
+        gw_job_end(worker->waiting[i], GW_JOB_DONE, &text);
+        atomic_fetch_add(&n_ended, 1);
+    }
+    worker->n_waiting = 0;
+}
+
+static void nobody_listens(void *user, struct gw_job_reply *reply) {
+    (void)user;
+    for (unsigned i = 0; i < reply->n_jobs; i++)
+        assert_true(reply->jobs[i].id.len > 0);
+}
 
 static void *work(void *user) {
-    struct gw_jobs *jobs = user;
-    char id[GW_ID_SIZE];
-    struct gw_job job;
-    for (int i = 1; i <= ROUNDS; i++) { /* at 0 a job would count as not finished */
-        if (!gw_jobs_add(jobs, "report", i, id))
-            continue;
-        gw_jobs_progress(jobs, id, 50);
-        gw_jobs_finish(jobs, id, true, GW_STR("1"), i);
-        if (gw_jobs_get(jobs, id, i, &job))
-            gw_job_fini(&job);
+    struct worker *worker = user;
+    for (int i = 0; i < PER_THREAD; i++) {
+        assert_non_null(gw_job_enqueue(worker->runner, GW_STR("report"), GW_STR("{}"), GW_STR("c"),
+                                       nobody_listens, NULL));
+        gw_job_list(worker->runner, GW_STR("report"), 5, nobody_listens, NULL);
+        event_base_loop(worker->base, EVLOOP_NONBLOCK);
     }
+    RUN_UNTIL(worker->base, atomic_load(&n_ended) == 2 * PER_THREAD);
     return NULL;
 }
 
 static void workers_share_the_list(void **state) {
     (void)state;
-    pthread_t threads[THREADS];
-    struct gw_jobs *jobs = gw_jobs_new(THREADS * ROUNDS, MAX_BYTES, ROUNDS);
-    struct gw_job job;
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, work, jobs), 0);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-    /* All of theirs are old by now and make room; one more is too many. */
-    for (int i = 0; i < THREADS * ROUNDS; i++)
-        assert_true(gw_jobs_add(jobs, "report", 10 * ROUNDS, first));
-    assert_false(gw_jobs_add(jobs, "report", 10 * ROUNDS, second));
-    assert_true(gw_jobs_get(jobs, first, 10 * ROUNDS, &job));
-    gw_job_fini(&job);
-    gw_jobs_free(jobs);
+    struct worker workers[2] = {{0}};
+    struct gw_job_limits wide = usual;
+    wide.max_unfinished = 2 * PER_THREAD;
+    wide.at_once = 3;
+    set_limits(wide);
+    gw_job_runner_drain(runners[0]);
+    gw_job_runner_drain(runners[1]);
+    atomic_store(&n_ended, 0);
+    for (int i = 0; i < 2; i++) {
+        struct worker *worker = &workers[i];
+        worker->base = event_base_new();
+        worker->turn = event_new(worker->base, -1, 0, end_all, worker);
+        worker->runner = gw_job_runner_new(
+            jobs, worker->base, journal,
+            &(struct gw_job_work){.start = start_later, .cancel = cancel_nothing, .user = worker});
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+    for (int i = 0; i < 2; i++)
+        pthread_join(workers[i].thread, NULL);
+    for (int i = 0; i < 2; i++) {
+        gw_job_runner_free(workers[i].runner);
+        event_free(workers[i].turn);
+        event_base_free(workers[i].base);
+    }
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_begin, jobs_end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_job_goes_from_queued_to_done),
-        cmocka_unit_test(the_first_end_counts),
-        cmocka_unit_test(only_finished_jobs_are_forgotten),
-        cmocka_unit_test(the_oldest_finished_one_makes_room),
-        cmocka_unit_test(results_take_so_much_and_no_more),
-        cmocka_unit_test(an_unknown_id_changes_nothing),
-        cmocka_unit_test(workers_share_the_list),
+        TEST(a_job_goes_from_queued_to_done),
+        TEST(one_that_is_unknown_is_not_found),
+        TEST(each_worker_has_as_many_as_the_other),
+        TEST(the_others_wait_until_one_is_over),
+        TEST(there_are_so_many_and_no_more),
+        TEST(who_does_not_wait_gets_his_job_all_the_same),
+        TEST(a_failure_for_now_is_tried_three_times),
+        TEST(a_failure_is_the_end),
+        TEST(a_pause_leaves_room_for_others),
+        TEST(an_interruption_is_no_attempt),
+        TEST(a_result_that_is_too_large_is_a_failure),
+        TEST(one_that_waits_is_cancelled),
+        TEST(one_that_runs_is_told_once_and_stays_cancelled),
+        TEST(one_that_pauses_is_cancelled),
+        TEST(one_that_is_over_is_forgotten),
+        TEST(a_list_has_the_newest_first_and_what_memory_knows),
+        TEST(what_was_left_is_run_by_the_next_process),
+        TEST(the_process_dies_three_times_and_no_more),
+        TEST(who_drains_takes_no_more),
+        TEST(what_cannot_be_kept_is_not_begun),
+        TEST(what_is_not_written_as_running_does_not_run),
+        TEST(an_end_is_written_until_it_is),
+        TEST(an_end_that_was_written_after_all_is_one),
+        TEST(what_is_not_cancelled_goes_on),
+        TEST(what_was_left_is_read_when_the_disk_can),
+        TEST(workers_share_the_list),
     };
     return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }

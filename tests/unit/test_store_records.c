@@ -390,6 +390,35 @@ static void jobs_are_found_newest_first(void **state) {
     assert_int_equal(seen, 2);
 }
 
+static bool expect_no_load(void *user, const struct gw_job_record *job) {
+    (void)user;
+    bool is_unfinished = job->state <= GW_STORED_JOB_RUNNING;
+    assert_int_equal(job->args.len > 0, is_unfinished);
+    assert_int_equal(job->result.len > 0, job->state != GW_STORED_JOB_DONE);
+    return true;
+}
+
+static void a_list_of_jobs_is_without_what_may_be_large(void **state) {
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        const char id[] = {(char)('a' + i), '\0'};
+        struct gw_job_record job = a_job(id, (enum gw_stored_job_state)i);
+        assert_true(store->functions->put_job(store, &job));
+    }
+    assert_true(store->functions->find_jobs(store, false, 0, expect_no_load, NULL));
+}
+
+static void a_job_that_is_forgotten_is_gone(void **state) {
+    (void)state;
+    struct gw_job_record job = a_job("1", GW_STORED_JOB_DONE), found;
+    bool is_there;
+    assert_true(store->functions->put_job(store, &job));
+    assert_true(store->functions->forget_job(store, job.id));
+    assert_true(store->functions->forget_job(store, job.id));
+    assert_true(store->functions->find_job(store, job.id, &is_there, &found));
+    assert_false(is_there);
+}
+
 /* --- transactions --- */
 
 static void what_is_rolled_back_was_not_there(void **state) {
@@ -420,6 +449,8 @@ int main(void) {
         TEST(a_huge_body_comes_back),
         TEST(a_job_comes_back_as_it_was),
         TEST(jobs_are_found_newest_first),
+        TEST(a_list_of_jobs_is_without_what_may_be_large),
+        TEST(a_job_that_is_forgotten_is_gone),
         TEST(what_is_rolled_back_was_not_there),
     };
     return cmocka_run_group_tests_name("store_records", tests, NULL, NULL);

@@ -55,11 +55,14 @@ return {
   drop = route.drop,
   enqueue = job.enqueue,
   job_status = job.status,
+  job_cancel = job.cancel,
+  jobs = job.list,
 
   -- Anywhere.
   env = env,
   id = core.id,
   now = core.now,
   json = require "gateway.json",
+  buffer = core.buffer,
   log = log.levels,
 }

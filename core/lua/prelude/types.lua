@@ -153,7 +153,9 @@ function gateway.backend(name, options) end
 ---@return gateway.Breaker
 function gateway.breaker(name, options) end
 
---- Declares a kind of background job. What fn returns is the job's result, as JSON.
+--- Declares a kind of background job. What fn returns is the job's result, as JSON of up to
+--- MAX_JOB_RESULT_BYTES. A failure that would be answered with 5xx, or the end of the process,
+--- gives it another attempt, up to three in all: so fn bears being run twice. It has ten minutes.
 ---@param kind string
 ---@param fn fun(args: any, job: gateway.Job): any
 function gateway.job(kind, fn) end
@@ -435,7 +437,8 @@ function Breaker:call(fn, ...) end
 ---@return gateway.BreakerState
 function Breaker:state() end
 
---- Starts a job and returns its id. Answers 503 if there are too many.
+--- Queues a job and returns its id. From then on it will be done, also if the process ends, if
+--- there is a DATA_DIR. Answers 503 if there are too many, or if the journal cannot be written.
 ---@param kind string
 ---@param args? any                travels as JSON
 ---@return string
@@ -445,18 +448,32 @@ function gateway.enqueue(kind, args) end
 ---@class gateway.JobStatus
 ---@field id string
 ---@field kind string
----@field status "queued"|"running"|"done"|"failed"
+---@field status "queued"|"running"|"done"|"failed"|"cancelled"
 ---@field progress integer         per cent
+---@field attempts integer         how often it has been begun
 ---@field created_at number        seconds since 1970
 ---@field finished_at? number
----@field result? any              decoded when it is first read
----@field result_json? string      the same as it is kept, to be passed on
----@field error? string
+---@field result? gateway.Buffer   of one that is done, where it was asked for: JSON
+---@field error? string            why it failed; of one that is queued, why its last attempt did
 
---- nil for a job that never was, or that ended more than an hour ago.
+--- How far a job is, and what came of it. nil for one that never was, or that ended more than a day
+--- ago. Answers 503 if the journal cannot be read.
 ---@param id string
+---@param options? { result: boolean }  with `result`: the result is read, too
 ---@return gateway.JobStatus?
-function gateway.job_status(id) end
+function gateway.job_status(id, options) end
+
+--- Cancels a job that is not over: it is not run any more, and if it runs its calls end and raise
+--- `cancelled`. One that is over is forgotten. Answers 503 if the journal cannot be written.
+---@param id string
+---@return gateway.JobStatus?      as it was before; nil: there is no such job
+function gateway.job_cancel(id) end
+
+--- The jobs of a kind, the newest first: at most `limit`, 100 if not said otherwise, up to 1000.
+---@param kind string
+---@param options? gateway.Limit
+---@return gateway.JobStatus[]
+function gateway.jobs(kind, options) end
 
 --- What the function of a job is given beside its arguments.
 ---@class gateway.Job
@@ -577,6 +594,37 @@ function gateway.env(name, default) end
 --- A new UUID (version 7: they sort by time).
 ---@return string
 function gateway.id() end
+
+--- Bytes that are not in Lua's memory: a job's result, or a body that is built piece by piece.
+--- Returned as the body of an answer they move there; the buffer is empty then.
+---@class gateway.Buffer
+local Buffer = {}
+
+---@param ... string|number
+---@return gateway.Buffer          itself
+function Buffer:write(...) end
+
+---@return string
+function Buffer:text() end
+
+--- Raises if it is not JSON.
+---@return any
+function Buffer:json() end
+
+--- The member `name` of the JSON object in the buffer; it alone is decoded.
+---@param name string
+---@return any                     nil if there is none
+function Buffer:get(name) end
+
+--- The elements of the array that is the member `name` of the JSON object in the buffer, one after
+--- the other: `for row in buffer:each "rows" do`. Each is decoded when it is its turn.
+---@param name string
+---@return fun(): any
+function Buffer:each(name) end
+
+--- A new, empty one.
+---@return gateway.Buffer
+function gateway.buffer() end
 
 --- Seconds since 1970, with their fraction.
 ---@return number

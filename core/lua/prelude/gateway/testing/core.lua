@@ -8,6 +8,7 @@
 --
 -- Inside the binary the real core judges what needs no request: routes, options, paths, settings.
 local json <const> = require "gateway.json"
+local buffer <const> = require "gateway.testing.buffer"
 local calls <const> = require "gateway.testing.calls"
 local keys <const> = require "gateway.testing.keys"
 local router <const> = require "gateway.testing.router"
@@ -369,6 +370,7 @@ local function other_functions(core, world, current)
       error("headers must be a table, got " .. type(headers), 0)
     end
     local reply <const> = { status = status, headers = reply_headers(headers or {}) }
+    if buffer.is(body) then body = body:take() end
     if body ~= nil then
       local is_text <const> = type(body) == "string"
       reply.text = is_text and body or json.encode(body)
@@ -381,17 +383,34 @@ local function other_functions(core, world, current)
   function core.drop() current().reply = { dropped = true } end
 end
 
-local function job_functions(core, world, current)
+local function copy_of(job)
+  local copy <const> = {}
+  for name, value in pairs(job) do
+    copy[name] = value
+  end
+  copy.result = nil
+  return copy
+end
+
+local function job_functions(core, world, waiting)
+  core.buffer = buffer.new
+
   function core.job() end
 
   function core.enqueue(kind, args)
-    current()
-    if world.too_many_jobs then return nil, "too many jobs" end
+    waiting()
+    if world.journal_fault then return nil, world.journal_fault end
+    if world.too_many_jobs then return false end
     local id <const> = core.id()
-    world.jobs[id] = { id = id, kind = kind, status = "queued", progress = 0, seen = {},
-      created_at = core.now() }
-    world.scheduler:spawn(function() world.entries.job(kind, args, id) end)
-    return id
+    local job <const> = { id = id, kind = kind, status = "queued", progress = 0, attempts = 0,
+      created_at = core.now(), seen = {} }
+    world.jobs[id] = job
+    table.insert(world.job_list, 1, job)
+    world.scheduler:spawn(function()
+      job.attempts = 1
+      world.entries.job(kind, args, id)
+    end)
+    return copy_of(job)
   end
 
   function core.job_progress(id, percent)
@@ -400,20 +419,42 @@ local function job_functions(core, world, current)
     table.insert(job.seen, percent)
   end
 
-  function core.job_finish(id, ok, text)
+  function core.job_done(id, value)
     local job <const> = world.jobs[id]
-    job.status, job.finished_at = ok and "done" or "failed", core.now()
-    if ok then job.result, job.progress = text, 100 else job.error = text end
+    job.result = json.encode(value)
+    job.status, job.progress, job.finished_at = "done", 100, core.now()
   end
 
-  function core.job_get(id)
+  function core.job_failed(id, reason, for_now)
+    local job <const> = world.jobs[id]
+    job.status, job.error, job.for_now, job.finished_at = "failed", reason, for_now, core.now()
+  end
+
+  function core.job_get(id, with_result)
+    if world.journal_fault then return nil, world.journal_fault end
     local job <const> = world.jobs[id]
     if not job then return nil end
-    local copy <const> = {}
-    for name, value in pairs(job) do
-      copy[name] = value
-    end
+    local copy <const> = copy_of(job)
+    if with_result and job.result then copy.result = buffer.new(job.result) end
     return copy
+  end
+
+  function core.job_remove(id)
+    if world.journal_fault then return nil, world.journal_fault end
+    local job <const> = world.jobs[id]
+    if not job then return nil end
+    local copy <const> = copy_of(job)
+    if job.finished_at then world.jobs[id] = nil else job.status = "cancelled" end
+    return copy
+  end
+
+  function core.job_list(kind, max)
+    if world.journal_fault then return nil, world.journal_fault end
+    local found <const> = {}
+    for _, job in ipairs(world.job_list) do
+      if job.kind == kind and #found < max then found[#found + 1] = copy_of(job) end
+    end
+    return found
   end
 end
 
@@ -428,13 +469,13 @@ function core_of.new(world)
   world.scheduler = Scheduler.new()
   world.files = world.files or {}
   world.calls, world.logs, world.routes, world.declared = {}, {}, {}, {}
-  world.breakers, world.jobs, world.ids = {}, {}, 0
+  world.breakers, world.jobs, world.job_list, world.ids = {}, {}, {}, 0
   world.backend_state, world.states = "closed", {} -- of all backends, and by name
   local current <const>, waiting <const>, raise_if_cancelled <const> = flow_functions(core, world)
   calls.add(core, world, waiting, raise_if_cancelled)
   declare_functions(core, world)
   other_functions(core, world, current)
-  job_functions(core, world, current)
+  job_functions(core, world, waiting)
   sagas.add(core, world)
   keys.add(core, world, current)
   stores.add(core, world)
