@@ -204,7 +204,7 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     if (!load(gateway, error))
         return false;
     gw_sagas_recover(gw_worker_sagas(gateway->workers[0]));
-    gw_job_runner_recover(gw_worker_jobs(gateway->workers[0]));
+    gw_job_runner_recover(gw_worker_host(gateway->workers[0]).jobs);
     if (!listen_all(gateway, error))
         return false;
     gw_admin_serve_sagas(gateway->admin, gateway->base, gateway->shared.journal, look_at_saga,

@@ -278,10 +278,6 @@ static void *start_job(void *user, struct gw_job *job) {
     return gw_flow_start_job(live_state(user), job);
 }
 
-static void cancel_job(void *running) {
-    gw_flow_cancel(running, GW_FAILURE_CANCELLED);
-}
-
 /* --- shutdown --- */
 
 static bool is_done(const struct gw_worker *worker) {
@@ -368,7 +364,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
                                  &shared->sagas, &gw_saga_timing);
     worker->jobs = gw_job_runner_new(
         shared->jobs, worker->base, shared->journal,
-        &(struct gw_job_work){.start = start_job, .cancel = cancel_job, .user = worker});
+        &(struct gw_job_work){.start = start_job, .cancel = gw_flow_cancel_job, .user = worker});
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->wake_event =
         event_new(worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
@@ -395,10 +391,6 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
 
 struct gw_sagas *gw_worker_sagas(struct gw_worker *worker) {
     return worker->sagas;
-}
-
-struct gw_job_runner *gw_worker_jobs(struct gw_worker *worker) {
-    return worker->jobs;
 }
 
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {

@@ -32,7 +32,6 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
 struct gw_host gw_worker_host(struct gw_worker *worker);
 
 struct gw_sagas *gw_worker_sagas(struct gw_worker *worker);
-struct gw_job_runner *gw_worker_jobs(struct gw_worker *worker);
 
 /* Binds HOST and `port` (0: any) and returns the port, or 0 with one line in `error`. */
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);

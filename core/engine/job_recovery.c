@@ -11,7 +11,6 @@ struct gw_job_recovery {
     struct gw_job_runner *runner;
     struct gw_job_record *records; /* owned, as what they point to; the newest first */
     unsigned n;
-    bool is_under_way;
     struct event timer;
 };
 
@@ -72,7 +71,6 @@ static void recovery_done(struct gw_journal_op *op, bool ok) {
     struct gw_job_recovery *recovery = (struct gw_job_recovery *)op;
     struct gw_job_runner *runner = recovery->runner;
     struct gw_job *job;
-    recovery->is_under_way = false;
     if (!ok && !runner->is_freed)
         start_timer(&recovery->timer, runner->jobs->limits.rewrite_ms);
     if (!ok || runner->is_freed)
@@ -88,8 +86,16 @@ static void recovery_done(struct gw_journal_op *op, bool ok) {
 static void read_what_was_left(evutil_socket_t fd, short what, void *user) {
     (void)fd, (void)what;
     struct gw_job_recovery *recovery = user;
-    recovery->is_under_way = true;
     gw_journal_submit(recovery->runner->port, &recovery->op);
+}
+
+/* On a loop of its own: nothing else of the worker's may happen before it has started. */
+static void read_now(struct gw_job_recovery *recovery) {
+    struct event_base *base = event_base_new();
+    struct gw_journal_port *port = gw_journal_port_new(recovery->runner->journal, base);
+    gw_journal_submit(port, &recovery->op);
+    gw_journal_port_free(port);
+    event_base_free(base);
 }
 
 void gw_job_runner_recover(struct gw_job_runner *runner) {
@@ -98,7 +104,5 @@ void gw_job_runner_recover(struct gw_job_runner *runner) {
     recovery->runner = runner;
     runner->recovery = recovery;
     evtimer_assign(&recovery->timer, runner->base, read_what_was_left, recovery);
-    read_what_was_left(-1, 0, recovery);
-    while (runner->recovery && runner->recovery->is_under_way)
-        event_base_loop(runner->base, EVLOOP_ONCE);
+    read_now(recovery);
 }

@@ -46,8 +46,8 @@ struct gw_job_runner *gw_job_runner_new(struct gw_jobs *jobs, struct event_base 
                                         struct gw_journal *journal, const struct gw_job_work *work);
 
 /* For one worker, before any of them starts: what an earlier process left is queued again, unless
- * it was the last attempt. Runs the loop until that has been read, or could not be; then it is
- * tried again. */
+ * it was the last attempt. Waits until that has been read, or could not be; then it is tried again
+ * while the worker runs. */
 void gw_job_runner_recover(struct gw_job_runner *runner);
 
 /* It takes no more jobs; those that run go on. What waits stays in the journal. */

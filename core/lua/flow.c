@@ -294,6 +294,10 @@ struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job) {
     return flow;
 }
 
+void gw_flow_cancel_job(void *flow) {
+    gw_flow_cancel(flow, GW_FAILURE_CANCELLED);
+}
+
 /* --- waiting and cancelling --- */
 
 static void deadline_passed(evutil_socket_t fd, short what, void *user) {

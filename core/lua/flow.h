@@ -26,6 +26,7 @@ void gw_flow_start(struct gw_flow *flow);
 
 /* Runs a background job; at its end gw_job_end() is called. */
 struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job);
+void gw_flow_cancel_job(void *flow); /* as struct gw_job_work wants it */
 
 /* Cancels the flow's calls and delivers the failure to the script, now and at each later call; what
  * is shielded (the undo of a saga) still runs to its end. */

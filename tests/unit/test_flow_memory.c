@@ -174,10 +174,6 @@ static void *start_job(void *user, struct gw_job *job) {
     return gw_flow_start_job(state, job);
 }
 
-static void cancel_job(void *running) {
-    gw_flow_cancel(running, GW_FAILURE_CANCELLED);
-}
-
 static int set_up(void **unused) {
     (void)unused;
     static const struct gw_server_handler peer_handler = {ignore, peer_request, ignore,
@@ -195,8 +191,9 @@ static int set_up(void **unused) {
         .max_unfinished = 9, .at_once = 9, .attempts = 1, .max_result = 1000});
     journal = gw_journal_new(gw_store_sqlite_open(NULL, NULL), &(struct gw_store_limits){0});
     sagas = gw_sagas_new(base, caller, backends, journal, &shared, &gw_saga_timing);
-    runner = gw_job_runner_new(jobs, base, journal,
-                               &(struct gw_job_work){.start = start_job, .cancel = cancel_job});
+    runner =
+        gw_job_runner_new(jobs, base, journal,
+                          &(struct gw_job_work){.start = start_job, .cancel = gw_flow_cancel_job});
     peer = serve(&peer_handler);
     front = serve(&front_handler);
     load_settings();
