@@ -1,4 +1,4 @@
-#include "worker.h"
+#include "worker_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -12,41 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define DRAIN_LOOK_MS   20  /* how often a draining worker looks whether it is done */
-#define CLIENT_CLOSED   499 /* in the log only: nginx's number for a client that did not wait */
-#define MAX_PATIENCE_MS (86400 * 1000)
-
-/* A generation that is not live any more, but has flows of this worker's. */
-struct retired {
-    struct gw_generation *generation;
-    bool cancelled;
-};
-
-/* What a wake-up means; each includes those before it. */
-enum told { TOLD_TO_LOOK, TOLD_TO_LEAVE, TOLD_TO_DRAIN };
-
-struct gw_worker {
-    struct gw_worker_shared *shared;
-    unsigned index;
-    struct event_base *base;
-    struct gw_client *client;
-    struct gw_caller *caller; /* of backends, by `client` */
-    struct gw_sagas *sagas;
-    struct gw_job_runner *jobs;
-    struct gw_server *server;
-    struct gw_generation *generation; /* live, as far as it knows */
-    struct retired *retired;          /* owned; oldest first */
-    unsigned n_retired;
-    struct event *sweep_event; /* at the end of this turn: let go of what has ended */
-    pthread_t thread;
-    _Atomic enum told told;
-    int wake_fd;
-    struct event *wake_event;
-    struct event *drain_event;
-    bool draining;
-    int64_t drain_until_ms; /* of the current stage */
-    bool cancelled;         /* the second stage: what is left is undoing */
-};
+#define DRAIN_LOOK_MS 20 /* how often a draining worker looks whether it is done */
 
 /* --- generations --- */
 
@@ -100,7 +66,7 @@ static void retire(struct gw_worker *worker, struct gw_generation *generation) {
 
 /* Looks which generation is live. Those in between, which it never served, are let go with the one
  * that it did. */
-static struct gw_state *live_state(struct gw_worker *worker) {
+struct gw_state *gw_worker_live_state(struct gw_worker *worker) {
     for (struct gw_generation *next; (next = gw_generation_next(worker->generation));) {
         retire(worker, worker->generation);
         worker->generation = next;
@@ -121,161 +87,11 @@ static void cancel_flows(struct gw_worker *worker) {
         gw_state_cancel_flows(state_of(worker, worker->retired[i].generation));
 }
 
-/* --- requests --- */
-
-static void log_request(const struct gw_worker *worker, const struct gw_exchange *exchange,
-                        unsigned status, size_t bytes) {
-    if (!gw_log_enabled(GW_LOG_INFO))
-        return;
-    const struct gw_message *message = gw_exchange_message(exchange);
-    const struct gw_flow *flow = gw_exchange_user(exchange);
-    struct gw_buf *line = gw_log_begin(GW_LOG_INFO, "request");
-    gw_log_str(line, "correlation_id", gw_exchange_id(exchange));
-    gw_log_str(line, "method", gw_message_method(message));
-    gw_log_str(line, "path", gw_message_path(message));
-    gw_log_int(line, "status", status);
-    gw_log_ms(line, "duration_ms", gw_clock_us() - gw_exchange_started_us(exchange));
-    gw_log_int(line, "bytes", (int64_t)bytes);
-    gw_log_str(line, "client", gw_exchange_client(exchange));
-    if (flow)
-        gw_flow_log(flow, line);
-    else
-        gw_log_int(line, "generation", worker->generation->number);
-    gw_log_end(line);
-}
-
-static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
-    struct gw_flow *flow = gw_exchange_user(exchange);
-    log_request(user, exchange, status, bytes);
-    if (flow)
-        gw_flow_replied(flow);
-}
-
-static void on_abort(struct gw_exchange *exchange, void *user) {
-    struct gw_flow *flow = gw_exchange_user(exchange);
-    log_request(user, exchange, CLIENT_CLOSED, 0);
-    if (flow)
-        gw_flow_abandon(flow);
-}
-
-static void on_request(struct gw_exchange *exchange, void *user) {
-    (void)user;
-    gw_flow_start(gw_exchange_user(exchange));
-}
-
-static void add_allow(struct gw_reply *reply, struct gw_str allow) {
-    gw_buf_printf(&reply->fields, "allow: %.*s\r\n", GW_STR_ARG(allow));
-}
-
-static void reply_options(struct gw_exchange *exchange, struct gw_str allow) {
-    struct gw_reply reply = {.status = 204};
-    add_allow(&reply, allow);
-    gw_exchange_reply(exchange, &reply);
-}
-
-static void reply_not_allowed(struct gw_exchange *exchange, struct gw_str allow) {
-    struct gw_reply reply = {0};
-    gw_exchange_make_problem(exchange, &reply, 405, "this path has no such method");
-    add_allow(&reply, allow);
-    gw_exchange_reply(exchange, &reply);
-}
-
-/* Those that ask whether the gateway is alive are told, however much there is to do. */
-static bool is_exempt(const struct gw_message *message) {
-    struct gw_str path = gw_message_path(message);
-    return gw_str_equal(path, GW_STR("/health")) || gw_str_equal(path, GW_STR("/ready"));
-}
-
-static void shed(struct gw_exchange *exchange) {
-    struct gw_reply reply = {0};
-    gw_exchange_make_problem(exchange, &reply, 503, "too many requests are in work");
-    gw_buf_append_str(&reply.fields, GW_STR("retry-after: 1\r\n"));
-    gw_exchange_reply(exchange, &reply);
-}
-
-/* How long the caller will wait, if it says so, else 0. False if what it says makes no sense: to
- * answer as if it had said nothing is not what it wanted. */
-static bool read_patience(const struct gw_message *message, int64_t *out_ms) {
-    struct gw_str text;
-    uint64_t ms = 0;
-    bool given = gw_message_find(message, GW_STR("x-request-timeout-ms"), &text);
-    bool ok = !given || (gw_str_to_u64(text, MAX_PATIENCE_MS, &ms) && ms > 0);
-    *out_ms = (int64_t)ms;
-    return ok;
-}
-
-/* From here on the flow is the exchange's: whatever is replied, it hears of it. */
-static void take_request(struct gw_worker *worker, struct gw_exchange *exchange,
-                         struct gw_flow *flow) {
-    const struct gw_message *message = gw_exchange_message(exchange);
-    int64_t patience_ms;
-    int64_t max = worker->shared->settings->max_in_flight;
-    int64_t n = gw_flow_count(flow, &worker->shared->in_flight);
-    gw_exchange_set_user(exchange, flow);
-    gw_exchange_set_max_body(exchange, gw_flow_route(flow)->max_body);
-    if (max && n > max && !is_exempt(message))
-        shed(exchange);
-    else if (!read_patience(message, &patience_ms))
-        gw_exchange_reply_problem(exchange, 400,
-                                  "X-Request-Timeout-Ms must be a whole number from 1 to 86400000");
-    else if (patience_ms)
-        gw_flow_lower_deadline(flow, patience_ms);
-}
-
-static void route_request(struct gw_worker *worker, struct gw_exchange *exchange,
-                          struct gw_buf *allow) {
-    struct gw_state *state = live_state(worker);
-    struct gw_flow *flow;
-    if (*state->generation_field)
-        gw_exchange_set_fields(exchange, state->generation_field);
-    switch (gw_flow_open(state, exchange, &flow, allow)) {
-    case GW_ROUTE_FOUND:
-        take_request(worker, exchange, flow);
-        break;
-    case GW_ROUTE_NOT_FOUND:
-        gw_exchange_reply_problem(exchange, 404, "no route for this path");
-        break;
-    case GW_ROUTE_METHOD_NOT_ALLOWED:
-        reply_not_allowed(exchange, gw_buf_str(allow));
-        break;
-    case GW_ROUTE_OPTIONS:
-        reply_options(exchange, gw_buf_str(allow));
-        break;
-    case GW_ROUTE_BAD_PATH:
-        gw_exchange_reply_problem(exchange, 400, "the path is not valid");
-        break;
-    }
-}
-
-/* The wake-up may still be on its way. */
-static void leave_if_told(struct gw_worker *worker) {
-    if (atomic_load_explicit(&worker->told, memory_order_relaxed) >= TOLD_TO_LEAVE)
-        gw_server_leave(worker->server);
-}
-
-static void on_head(struct gw_exchange *exchange, void *user) {
-    const struct gw_message *message = gw_exchange_message(exchange);
-    struct gw_buf allow = {0};
-    leave_if_told(user);
-    if (gw_str_equal(gw_message_path(message), GW_STR("*"))) /* about the server as a whole */
-        reply_options(exchange, GW_STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
-    else
-        route_request(user, exchange, &allow);
-    gw_buf_fini(&allow);
-}
-
-static const struct gw_server_handler handler = {
-    .on_head = on_head,
-    .on_request = on_request,
-    .on_abort = on_abort,
-    .on_replied = on_replied,
-};
-
 /* --- jobs --- */
 
 /* On the generation that is live now, to its end. */
 static void *start_job(void *user, struct gw_job *job) {
-    return gw_flow_start_job(live_state(user), job);
+    return gw_flow_start_job(gw_worker_live_state(user), job);
 }
 
 /* --- shutdown --- */
@@ -321,9 +137,9 @@ static void on_wake(evutil_socket_t fd, short what, void *user) {
     struct gw_worker *worker = user;
     eventfd_t ignored;
     eventfd_read(fd, &ignored);
-    live_state(worker);
+    gw_worker_live_state(worker);
     sweep(fd, what, worker);
-    leave_if_told(worker);
+    gw_worker_leave_if_told(worker);
     if (atomic_load(&worker->told) >= TOLD_TO_DRAIN)
         drain(worker);
 }
@@ -412,7 +228,8 @@ uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf
         .cors_allow_origins = gw_str_from(s->cors_allow_origins),
     };
     char reason[256];
-    worker->server = gw_server_new(worker->base, &options, &handler, worker, reason, sizeof reason);
+    worker->server =
+        gw_server_new(worker->base, &options, &gw_worker_handler, worker, reason, sizeof reason);
     if (worker->server)
         return gw_server_port(worker->server);
     gw_buf_append_str(error, gw_str_from(reason));
