@@ -13,7 +13,6 @@
 
 static struct gw_settings settings;
 static struct gw_backends *backends;
-static struct gw_jobs *jobs;
 static struct event_base *base;
 static struct gw_generations generations;
 static struct gw_buf errors;
@@ -32,11 +31,8 @@ static void on_live(void *user) {
 static void init(void) {
     struct gw_host hosts[N_WORKERS];
     for (int i = 0; i < N_WORKERS; i++)
-        hosts[i] = (struct gw_host){.base = base,
-                                    .backends = backends,
-                                    .jobs = jobs,
-                                    .settings = &settings,
-                                    .ready = ready};
+        hosts[i] = (struct gw_host){
+            .base = base, .backends = backends, .settings = &settings, .ready = ready};
     gw_generations_init(&generations, &settings, hosts, N_WORKERS, on_live, NULL);
 }
 
@@ -49,7 +45,6 @@ static int begin(void **state) {
     settings.scripts_dir = strdup(at("s"));
     settings.data_dir = strdup(at("d"));
     backends = gw_backends_new();
-    jobs = gw_jobs_new(10, 1000, 1000);
     base = event_base_new();
     n_live = 0;
     init();
@@ -59,7 +54,6 @@ static int begin(void **state) {
 static int end(void **state) {
     gw_generations_fini(&generations);
     event_base_free(base);
-    gw_jobs_free(jobs);
     gw_backends_free(backends);
     gw_buf_fini(&errors);
     free((char *)settings.scripts_dir);
