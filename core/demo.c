@@ -136,7 +136,11 @@ static pid_t spawn_backend(const struct demo *demo, const char *name, const char
                     "--drain-seconds",
                     "0",
                     "--log-level",
-                    "warn",
+                    "error",
+                    "--admin-host",
+                    "127.0.0.1",
+                    "--admin-port",
+                    "0",
                     data ? "--data-dir" : NULL,
                     data,
                     NULL};

@@ -137,6 +137,8 @@ static void on_wake(evutil_socket_t fd, short what, void *user) {
     struct gw_worker *worker = user;
     eventfd_t ignored;
     eventfd_read(fd, &ignored);
+    if (!worker->generation)
+        return; /* its loop runs to recover what was left; it does not serve yet */
     gw_worker_live_state(worker);
     sweep(fd, what, worker);
     gw_worker_leave_if_told(worker);

@@ -222,8 +222,8 @@ describe("scripts that change on the disk", function()
       end)
       gateway.route("POST /job", function() return 202, { id = gateway.enqueue("report", {}) } end)
       gateway.route("GET /job/:id", function(req)
-        local job <const> = gateway.job_status(req.params.id)
-        return 200, { status = job.status, word = job.result and job.result.word }
+        local job <const> = gateway.job_status(req.params.id, { result = true })
+        return 200, { status = job.status, word = job.result and job.result:get "word" }
       end)
     ]]
     local behind
