@@ -105,6 +105,11 @@ docs:
 bench-journal: $(BUILD)/bench/journal
 	$(Q)tests/bench/in_folder $< $(or $(BENCH_SECONDS),3)
 
+## bench-orders: orders per second with the journal on the disk and in memory; fsyncs per order
+bench-orders: deps-bench
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/bench/in_folder tests/bench/orders
+
 ## journal-million: start and size of a journal of COUNT (1000000) finished orders; a minute or two
 journal-million: $(BUILD)/bench/journal_million
 	$(Q)tests/bench/in_folder $< $(or $(COUNT),1000000)
@@ -188,5 +193,5 @@ deps-build deps-test deps-bench: deps-%:
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
 .PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \
-    bench-journal journal-million fmt install clean help run-units deps-build deps-test deps-bench
+    bench-journal bench-orders journal-million fmt install clean help run-units deps-build deps-test deps-bench
 .SECONDARY:
