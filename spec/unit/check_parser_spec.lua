@@ -81,9 +81,12 @@ describe("the parser", function()
     assert.same({ "one", "three", "four", "six", "seven" }, tested)
   end)
 
+  -- Of this house, and what busted is made of: what else a machine has may have more constants than
+  -- the listing shows by name.
   local function all_files()
     local list <const> = {}
-    local pipe <close> = io.popen "find core scripts spec /usr/share/lua/5.1 -name '*.lua'"
+    local pipe <close> = io.popen("cd /usr/share/lua/5.1 && find $OLDPWD/core $OLDPWD/scripts"
+      .. " $OLDPWD/spec $PWD/busted $PWD/luassert $PWD/pl -name '*.lua'")
     for path in pipe:lines() do
       list[#list + 1] = path
     end
