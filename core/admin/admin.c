@@ -160,7 +160,7 @@ static struct gw_server *listen_at(struct gw_admin *admin, struct event_base *ba
         .exclusive = true,
         .limits = {.request_line = 8192, .head = 32768, .fields = 100},
         .max_body = MAX_BODY,
-        .max_connections = 100,
+        .max_connections = 1000, /* who only holds some does not keep an operator out */
         .idle_ms = settings->idle_ms,
         .head_ms = settings->head_ms,
         .body_idle_ms = settings->body_idle_ms,

@@ -36,7 +36,7 @@ bool gw_store_put_saga(struct gw_store *store, struct gw_saga_record *saga) {
     gw_sql_put_int(&sql, saga->changed_ms);
     while (gw_sql_next(&sql))
         saga->number = gw_sql_int(&sql, 0);
-    bool is_over = saga->state == GW_SAGA_COMMITTED || saga->state == GW_SAGA_UNDONE;
+    bool is_over = saga->state != GW_SAGA_OPEN && saga->state != GW_SAGA_COMPENSATING;
     return gw_sql_end(&sql) && (!is_over || forget_undo_requests(sqlite, saga->number));
 }
 

@@ -31,6 +31,8 @@ static const char *l_append_value(lua_State *L, struct gw_str name, struct gw_bu
                                lua_pushlstring(L, name.data, name.len), lua_typename(L, type));
     struct gw_str value;
     value.data = luaL_tolstring(L, -1, &value.len);
+    if (out->len + value.len > MAX_TARGET)
+        return "the path is longer than 64 KiB";
     if (is_step(value))
         return lua_pushfstring(L, "{%s} cannot be '%s': it would change the path",
                                lua_pushlstring(L, name.data, name.len), value.data);
@@ -43,6 +45,8 @@ static const char *l_append_path(lua_State *L, struct gw_str rest, struct gw_buf
     while (rest.len) {
         const char *open = memchr(rest.data, '{', rest.len);
         size_t before = open ? (size_t)(open - rest.data) : rest.len;
+        if (out->len + before > MAX_TARGET)
+            return "the path is longer than 64 KiB";
         gw_buf_append(out, rest.data, before);
         if (!open)
             return NULL;
@@ -63,7 +67,7 @@ static const char *l_append_pair(lua_State *L, struct gw_str name, struct gw_buf
     if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
         return lua_pushfstring(L, "query.%s needs a string, number or boolean, got %s", name.data,
                                lua_typename(L, type));
-    if (out->len > MAX_TARGET)
+    if (out->len > MAX_TARGET || lua_rawlen(L, -1) > MAX_TARGET)
         return "the query makes the path longer than 64 KiB";
     gw_buf_append_char(out, memchr(out->data, '?', out->len) ? '&' : '?');
     gw_buf_append_percent(out, name);

@@ -39,9 +39,12 @@ static bool read_text(struct reading *reading, const char *path, const char *ful
         n = fread(gw_buf_reserve(&source->text, 4096), 1, 4096, file);
         source->text.len += n;
         reading->bytes += n;
-    } while (n > 0 && reading->bytes <= GW_SOURCES_MAX_BYTES);
+    } while (n > 0 && source->text.len <= GW_SOURCES_MAX_FILE &&
+             reading->bytes <= GW_SOURCES_MAX_BYTES);
     bool ok = !ferror(file) || complain(reading, path);
     fclose(file);
+    if (source->text.len > GW_SOURCES_MAX_FILE)
+        return refuse(reading, path, "the file is larger than 256 KiB");
     if (reading->bytes <= GW_SOURCES_MAX_BYTES)
         return ok;
     return refuse(reading, path, "the files are larger than 16 MiB together");

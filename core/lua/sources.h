@@ -20,7 +20,8 @@ struct gw_sources {
 };
 
 /* What is larger is not a folder of scripts, but somebody's home. */
-#define GW_SOURCES_MAX_BYTES   (16 << 20) /* of all texts */
+#define GW_SOURCES_MAX_BYTES   (16 << 20)   /* of all texts */
+#define GW_SOURCES_MAX_FILE    (256 * 1024) /* bytes of one: compiling cannot be interrupted */
 #define GW_SOURCES_MAX_FOLDERS 1000
 
 /* Reads each *.lua below `folder`, following symbolic links, but no name that begins with a dot and

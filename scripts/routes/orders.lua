@@ -134,10 +134,12 @@ gateway.route("GET /api/v1/orders/:orderId", function(req)
   local saga <const> = gateway.saga_status("order", order_id)
   if not saga then gateway.fail(404, ("there is no order '%s'"):format(order_id)) end
   if saga.state == "committed" then return 200, saga.result end
+  -- What an operator noted when he resolved it is not for clients.
+  local reason <const> = saga.state == "resolved" and "resolved by an operator" or saga.reason
   return 200, {
     orderId = order_id,
     status = STATUS[saga.state],
-    reason = saga.reason,
+    reason = reason,
     undone = saga.undone,
     undo_failed = saga.undo_failed,
   }

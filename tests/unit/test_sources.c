@@ -102,10 +102,20 @@ static void assert_refused(const char *reason) {
 
 static void what_is_too_large_is_refused(void **state) {
     (void)state;
-    assert_int_equal(truncate(at("lib/money.lua"), GW_SOURCES_MAX_BYTES + 1), 0);
-    assert_refused("money.lua: the files are larger than 16 MiB together");
-    put("lib/money.lua", "return 2");
+    assert_int_equal(truncate(at("lib/money.lua"), GW_SOURCES_MAX_FILE + 1), 0);
+    assert_refused("money.lua: the file is larger than 256 KiB");
     char path[32];
+    for (int i = 0; i < GW_SOURCES_MAX_BYTES / GW_SOURCES_MAX_FILE + 1; i++) {
+        snprintf(path, sizeof path, "lib/large%d.lua", i);
+        put(path, "");
+        assert_int_equal(truncate(at(path), GW_SOURCES_MAX_FILE), 0);
+    }
+    put("lib/money.lua", "return 2");
+    assert_refused("the files are larger than 16 MiB together");
+    for (int i = 0; i < GW_SOURCES_MAX_BYTES / GW_SOURCES_MAX_FILE + 1; i++) {
+        snprintf(path, sizeof path, "lib/large%d.lua", i);
+        unlink(at(path));
+    }
     for (int i = 0; i < GW_SOURCES_MAX_FOLDERS; i++) {
         snprintf(path, sizeof path, "lib/%d", i);
         mkdir(at(path), 0700);

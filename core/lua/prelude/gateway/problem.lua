@@ -50,7 +50,8 @@ local NO_MEMBERS <const> = {}
 
 local function answer(raised, status, detail, members, req)
   local told <const>, headers <const> = report_of(raised, status, req), headers_of(raised)
-  if told and accepts.html(req.headers.accept) then
+  local asked <const> = rawget(req, "headers") -- which the handler may have changed
+  if told and type(asked) == "table" and accepts.html(rawget(asked, "accept")) then
     add(headers, page.HEADERS)
     return status, page.of(told), headers
   end

@@ -20,9 +20,12 @@ local function distance(one, other)
   return last[#other]
 end
 
+local MAX_NAME <const> = 64 -- bytes; longer ones are no slips of the pen, and take long to compare
+
 -- " (did you mean 'gather'?)", or "". `names`: a table with the known names as keys.
 return function(name, names)
   local best
+  if #name > MAX_NAME then return "" end
   local least = math.max(1, #name // 3) + 1
   for known in next, names do
     if type(known) == "string" then
