@@ -152,6 +152,10 @@ local HOSTILE <const> = {
   { "table.sort by __len", "any", [[
     table.sort(setmetatable({}, { __len = function() return 1 << 30 end }), rawequal) ]] },
   { "string.format", "error", "return ('%1000000d'):format(1)" },
+  { "a path of many long values", "error",
+    "return backend:get(('{id}'):rep(500000), { id = ('é'):rep(3000) })" },
+  { "a date without end", "error", "return os.date('!' .. ('%%'):rep(3000000))" },
+  { "a large chunk", 200, "return load(('x = 1 '):rep(5000)) and 500 or 200" },
   { "an enormous chunk", 200, "return load(('x = 1 '):rep(1000000)) and 500 or 200" },
   { "a deep chunk", 200, "return load('return ' .. ('('):rep(100000) .. '1') and 500 or 200" },
   { "JSON that repeats itself", "any", [[

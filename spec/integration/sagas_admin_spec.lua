@@ -99,7 +99,7 @@ describe("operators", function()
     assert.same({ "resolved", "counted by hand" }, { saga.state, saga.reason })
     demo:repair()
     local order = gateway:get("/api/v1/orders/" .. id).json
-    assert.same({ "FAILED", "counted by hand" }, { order.status, order.reason })
+    assert.same({ "FAILED", "resolved by an operator" }, { order.status, order.reason })
     demo:kill "gateway"
     gateway = demo:start_gateway()
     poll("a gateway that is ready", function() return gateway:get("/ready").status == 200 end)

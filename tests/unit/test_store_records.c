@@ -231,10 +231,10 @@ static void a_saga_that_is_over_forgets_what_nobody_will_send(void **state) {
     assert_true(store->functions->put_saga(store, &saga));
     struct gw_step_record step = a_step(saga.number, 1);
     assert_true(store->functions->put_step(store, &step));
-    saga.state = GW_SAGA_RESOLVED;
+    saga.state = GW_SAGA_COMPENSATING;
     assert_true(store->functions->put_saga(store, &saga));
     assert_steps(&step, 1);
-    saga.state = GW_SAGA_UNDONE;
+    saga.state = GW_SAGA_RESOLVED;
     assert_true(store->functions->put_saga(store, &saga));
     step.undo.fields = step.undo.body = GW_STR("");
     step.undo.has_body = false;
