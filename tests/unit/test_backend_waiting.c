@@ -99,6 +99,8 @@ static void waiting_counts_against_the_time(void **state) {
     assert_state(w, GW_BREAKER_CLOSED);
 }
 
+/* What the backend is told is what is left when it hears of the call, whatever it waited for: a
+ * place, or a connection. */
 static void the_attempt_has_what_is_left(void **state) {
     struct world *w = *state;
     struct answer first, second;
@@ -117,8 +119,8 @@ static void the_attempt_has_what_is_left(void **state) {
     assert_in_range(atoi(field + 24), 3000, 4940);
 }
 
-/* Places freed by another worker are not told: they are found. */
-static void another_workers_place_is_found(void **state) {
+/* A place that another worker frees is handed over. */
+static void another_workers_place_is_handed_over(void **state) {
     struct world *w = *state;
     struct gw_caller *other = gw_caller_new(w->base, w->client), *mine = w->caller;
     struct answer first, second;
@@ -217,24 +219,6 @@ static void to_wait_in_vain_is_no_failure_of_the_backend(void **state) {
     assert_state(w, GW_BREAKER_CLOSED);
     answer_one(w, &first);
     assert_int_equal(w->peer->requests, 1);
-}
-
-/* What the backend is told is what is left when it hears of the call. */
-static void the_wait_is_taken_off_what_the_backend_is_told(void **state) {
-    struct world *w = *state;
-    struct answer first, second;
-    struct gw_backend_request request = GET;
-    w->peer->script = holds;
-    start(w, &GET, &first);
-    request.timeout_ms = 5000;
-    start(w, &request, &second);
-    int64_t until_ms = gw_clock_ms() + 60;
-    RUN_UNTIL(w->base, gw_clock_ms() > until_ms);
-    answer_one(w, &first);
-    answer_one(w, &second);
-    const char *field = strstr(w->peer->last, "\r\nx-request-timeout-ms: ");
-    assert_non_null(field);
-    assert_in_range(atoi(field + 24), 3000, 4940);
 }
 
 static void what_waits_is_not_sent_into_an_open_breaker(void **state) {
@@ -370,15 +354,14 @@ int main(void) {
         TEST(without_a_line_it_refuses_at_once),
         TEST(waiting_counts_against_the_time),
         TEST(the_attempt_has_what_is_left),
-        TEST(another_workers_place_is_found),
+        TEST(another_workers_place_is_handed_over),
         TEST(an_open_breaker_empties_the_line),
         TEST(nobody_joins_the_line_of_an_open_breaker),
         TEST(a_hedge_needs_a_place_too),
         cmocka_unit_test_setup_teardown(calls_wait_for_a_connection, begin_single, end),
         cmocka_unit_test_setup_teardown(to_wait_in_vain_is_no_failure_of_the_backend, begin_single,
                                         end),
-        cmocka_unit_test_setup_teardown(the_wait_is_taken_off_what_the_backend_is_told,
-                                        begin_single, end),
+        cmocka_unit_test_setup_teardown(the_attempt_has_what_is_left, begin_single, end),
         cmocka_unit_test_setup_teardown(what_waits_is_not_sent_into_an_open_breaker, begin_single,
                                         end),
         cmocka_unit_test_setup_teardown(a_retry_waits_for_a_connection, begin_single, end),
