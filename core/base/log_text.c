@@ -184,9 +184,19 @@ static bool is_one_of(struct gw_str key, const char *const *words) {
     return false;
 }
 
+static bool starts_with(struct gw_str s, struct gw_str start) {
+    return s.len >= start.len && memcmp(s.data, start.data, start.len) == 0;
+}
+
 /* What helps a search, not the eye. */
 static const char *const noisy[] = {"correlation_id", "client", "route", "where", "generation",
                                     "bytes",          "host",   "port",  NULL};
+
+/* A frame of the prelude, of C, or "(...tail calls...)": not the operator's. */
+static bool is_ours(struct gw_str frame) {
+    return starts_with(frame, GW_STR("gateway")) || starts_with(frame, GW_STR("[C]")) ||
+           starts_with(frame, GW_STR("(..."));
+}
 
 static void append_traceback(struct text *text, struct gw_str value) {
     struct gw_buf plain = {0};
@@ -194,10 +204,8 @@ static void append_traceback(struct text *text, struct gw_str value) {
     struct gw_str rest = gw_buf_str(&plain), line;
     while (gw_str_split(rest, '\n', &line, &rest)) {
         struct gw_str frame = gw_str_trim(line);
-        bool is_ours = line.len == frame.len || strncmp(frame.data, "gateway", 7) == 0 ||
-                       strncmp(frame.data, "[C]", 3) == 0 || strncmp(frame.data, "(...", 4) == 0;
         if (line.len != frame.len) /* not its heading, which repeats the message */
-            paint_line_below(text, is_ours ? DIM : PLAIN, frame);
+            paint_line_below(text, is_ours(frame) ? DIM : PLAIN, frame);
     }
     gw_buf_fini(&plain);
 }
@@ -308,10 +316,6 @@ static void append_reload(struct text *text, bool ok) {
         paint_lines(text, PLAIN, find(text, "error"));
     }
     append_members(text, said);
-}
-
-static bool starts_with(struct gw_str s, struct gw_str start) {
-    return s.len >= start.len && memcmp(s.data, start.data, start.len) == 0;
 }
 
 static void append_plain(struct text *text) {
