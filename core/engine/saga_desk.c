@@ -73,7 +73,7 @@ const char *gw_step_outcome_name(enum gw_step_outcome outcome) {
 }
 
 const char *gw_undo_state_name(enum gw_undo_state state) {
-    static const char *const names[] = {"none", "pending", "done"};
+    static const char *const names[] = {"none", "pending", "done", "left"};
     return names[state];
 }
 
@@ -170,6 +170,15 @@ static bool run_list(struct gw_journal_op *op, struct gw_store *store) {
 
 /* --- on the loop --- */
 
+/* What an operator has taken over is not pending, though nothing was written of its steps. */
+static struct gw_step_record as_seen(const struct gw_desk_query *query,
+                                     const struct gw_step_record *record) {
+    struct gw_step_record step = *record;
+    if (query->saga.state == GW_SAGA_RESOLVED && step.undo_state == GW_UNDO_PENDING)
+        step.undo_state = GW_UNDO_LEFT;
+    return step;
+}
+
 static void tell_view(struct gw_desk_query *query) {
     struct gw_saga_view view = {.saga = query->saga, .n_steps = query->n_steps};
     if (query->answer != GW_DESK_OK) {
@@ -178,7 +187,7 @@ static void tell_view(struct gw_desk_query *query) {
     }
     view.steps = gw_calloc(view.n_steps, sizeof *view.steps);
     for (unsigned i = 0; i < view.n_steps; i++)
-        view.steps[i] = query->steps[i]->record;
+        view.steps[i] = as_seen(query, &query->steps[i]->record);
     query->view_done(query->user, GW_DESK_OK, &view);
     free(view.steps);
 }

@@ -56,6 +56,6 @@ void gw_saga_view_json(const struct gw_saga_view *view, struct gw_buf *out);
 void gw_step_json(const struct gw_step_record *step, struct gw_buf *out);
 
 const char *gw_step_outcome_name(enum gw_step_outcome outcome); /* "unknown", "done", "no effect" */
-const char *gw_undo_state_name(enum gw_undo_state state);       /* "none", "pending", "done" */
+const char *gw_undo_state_name(enum gw_undo_state state);       /* "none", "pending", ... */
 
 #endif

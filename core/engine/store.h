@@ -44,6 +44,7 @@ enum gw_undo_state {
     GW_UNDO_NONE, /* the step has none, or needs none */
     GW_UNDO_PENDING,
     GW_UNDO_DONE,
+    GW_UNDO_LEFT, /* never on the disk: its saga was resolved before it was done */
 };
 
 /* A request as data: it can be sent by another process than the one that wrote it. */

@@ -97,6 +97,8 @@ describe("operators", function()
     assert.equal(0, code)
     local saga = show(id).json
     assert.same({ "resolved", "counted by hand" }, { saga.state, saga.reason })
+    assert.equal("left", saga.steps[1].undo_state)
+    assert.is_nil(saga.steps[1].undo_next_at)
     demo:repair()
     local order = gateway:get("/api/v1/orders/" .. id).json
     assert.same({ "FAILED", "resolved by an operator" }, { order.status, order.reason })
