@@ -179,12 +179,12 @@ void gw_sources_free(struct gw_sources *sources) {
     free(sources);
 }
 
-/* Whether `path` is the module's name with slashes for dots, then `ending`. */
+/* Whether `path` is the module's name, with slashes for dots or as it is, then `ending`. */
 static bool is_module(const char *path, struct gw_str module, const char *ending) {
     if (strlen(path) != module.len + strlen(ending) || strcmp(path + module.len, ending) != 0)
         return false;
     for (size_t i = 0; i < module.len; i++)
-        if (path[i] != (module.data[i] == '.' ? '/' : module.data[i]))
+        if (path[i] != module.data[i] && !(module.data[i] == '.' && path[i] == '/'))
             return false;
     return true;
 }

@@ -39,7 +39,8 @@ void gw_sources_seal(struct gw_sources *sources); /* sorts them and takes their 
 struct gw_sources *gw_sources_keep(struct gw_sources *sources);
 void gw_sources_free(struct gw_sources *sources);
 
-/* The file of module "routes.products": routes/products.lua or routes/products/init.lua. */
+/* The file of module "routes.products": routes/products.lua or routes/products/init.lua; or, where
+ * there can be no folders, as in a Kubernetes ConfigMap, routes.products.lua. */
 const struct gw_source *gw_sources_find(const struct gw_sources *sources, struct gw_str module);
 
 #endif

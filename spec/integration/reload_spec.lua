@@ -165,6 +165,32 @@ describe("scripts that change on the disk", function()
     end
   end)
 
+  -- A ConfigMap has no folders: routes.words is in routes.words.lua. A file that comes is served
+  -- by gateways that run, without a restart.
+  it("are a ConfigMap's without folders, with files that come", function()
+    local map <const> = files.folder()
+    local function swap(version, texts)
+      run(("mkdir %s/..%s"):format(map, version))
+      for name, text in pairs(texts) do files.write(("%s/..%s/%s"):format(map, version, name), text) end
+      run(("ln -s ..%s %s/..data_tmp && mv -T %s/..data_tmp %s/..data"):format(version, map, map, map))
+      for name in pairs(texts) do run(("ln -sf ..data/%s %s/%s"):format(name, map, name)) end
+    end
+    local route <const> = 'require("gateway").route("GET %s", function() return 200, "%s" end)'
+    swap("v1", { ["init.lua"] = says "one" })
+    gateway = gateways.start { SCRIPTS_DIR = map, WORKERS = 2 }
+    assert.equal(404, gateway:get("/words").status)
+    swap("v2", {
+      ["init.lua"] = says "two" .. ' require "routes.words"',
+      ["routes.words.lua"] = route:format("/words", "moon"),
+    })
+    local begun <const> = socket.gettime()
+    poll("the new route", function() return gateway:get("/words").status == 200 end)
+    assert.is_true(socket.gettime() - begun < 2)
+    assert.equal("moon", gateway:get("/words").body)
+    local code <const> = os.execute(("%s check %s >/dev/null 2>&1"):format(os.getenv "MOONGATE", map))
+    assert.is_true(code)
+  end)
+
   it("are seen when the folder is a link that is turned", function()
     local root <const> = files.folder()
     for _, word in ipairs { "one", "two" } do

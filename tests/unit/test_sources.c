@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A folder: init.lua, lib/money.lua, reports/init.lua, .hidden/x.lua, notes.txt, linked -> lib, and
- * spec/init_spec.lua, which is not the gateway's. */
+/* A folder: init.lua, lib/money.lua, reports/init.lua, routes.home.lua, .hidden/x.lua, notes.txt,
+ * linked -> lib, and spec/init_spec.lua, which is not the gateway's. */
 static char folder[] = "/tmp/moongate-sources-XXXXXX";
 
 static const char *at(const char *path) {
@@ -40,6 +40,7 @@ static int make_folder(void **state) {
     put("init.lua", "return 1");
     put("lib/money.lua", "return 2");
     put("reports/init.lua", "");
+    put("routes.home.lua", "");
     put(".hidden/x.lua", "return 3");
     put("notes.txt", "no");
     return symlink("lib", at("linked"));
@@ -49,7 +50,7 @@ static int remove_folder(void **state) {
     (void)state;
     static const char *const files[] = {"init.lua",          "lib/money.lua", "reports/init.lua",
                                         ".hidden/x.lua",     "notes.txt",     "linked",
-                                        "spec/init_spec.lua"};
+                                        "spec/init_spec.lua", "routes.home.lua"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlink(at(files[i]));
     rmdir(at("lib"));
@@ -64,11 +65,12 @@ static void lua_files_are_read_in_order(void **state) {
     struct gw_buf error = {0};
     struct gw_sources *sources = gw_sources_read(folder, &error);
     assert_non_null(sources);
-    assert_int_equal(sources->n, 4);
+    assert_int_equal(sources->n, 5);
     assert_string_equal(sources->items[0].path, "init.lua");
     assert_string_equal(sources->items[1].path, "lib/money.lua");
     assert_string_equal(sources->items[2].path, "linked/money.lua");
     assert_string_equal(sources->items[3].path, "reports/init.lua");
+    assert_string_equal(sources->items[4].path, "routes.home.lua");
     assert_true(gw_str_equal(gw_buf_str(&sources->items[1].text), GW_STR("return 2")));
     gw_sources_free(sources);
 }
@@ -79,6 +81,7 @@ static void modules_are_found_by_name(void **state) {
     struct gw_sources *sources = gw_sources_read(folder, &error);
     assert_string_equal(gw_sources_find(sources, GW_STR("lib.money"))->path, "lib/money.lua");
     assert_string_equal(gw_sources_find(sources, GW_STR("reports"))->path, "reports/init.lua");
+    assert_string_equal(gw_sources_find(sources, GW_STR("routes.home"))->path, "routes.home.lua");
     assert_null(gw_sources_find(sources, GW_STR("lib")));
     assert_null(gw_sources_find(sources, GW_STR("")));
     assert_null(gw_sources_find(sources, GW_STR("../etc/passwd")));
@@ -133,7 +136,7 @@ static void what_is_no_file_is_left_out(void **state) {
     struct gw_buf error = {0};
     assert_int_equal(mkfifo(at("pipe.lua"), 0600), 0);
     struct gw_sources *sources = gw_sources_read(folder, &error);
-    assert_int_equal(sources->n, 4);
+    assert_int_equal(sources->n, 5);
     gw_sources_free(sources);
     unlink(at("pipe.lua"));
 }
@@ -151,7 +154,7 @@ static void equal_files_have_equal_sums(void **state) {
     gw_sources_free(one);
     gw_sources_free(two);
     gw_sources_free(gw_sources_keep(three));
-    assert_int_equal(three->n, 4); /* somebody kept it */
+    assert_int_equal(three->n, 5); /* somebody kept it */
     gw_sources_free(three);
 }
 

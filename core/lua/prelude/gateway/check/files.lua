@@ -2,13 +2,9 @@
 -- with an init.lua of its own that nobody requires is another gateway's (scripts/demo), and is left
 -- alone with all that it links to.
 local Values <const> = require "gateway.check.values"
+local paths_of <const> = require "gateway.paths"
 
 local files <const> = {}
-
-local function paths_of(module)
-  local base <const> = module:gsub("%.", "/")
-  return { base .. ".lua", base .. "/init.lua" }
-end
 
 -- path -> true, from `path` on.
 local function follow(all, path, reached)

@@ -3,6 +3,7 @@
 -- for is inert.
 local budget <const> = require "gateway.check.budget"
 local inert <const> = require "gateway.check.inert"
+local paths <const> = require "gateway.paths"
 local suggest <const> = require "gateway.suggest"
 local router <const> = require "gateway.testing.router"
 local World <const> = require "gateway.testing.world"
@@ -72,8 +73,7 @@ end
 
 -- The path of a module's file; false for a module that is none of the scripts.
 function Loading:path_of(name)
-  local base <const> = name:gsub("%.", "/")
-  for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
+  for _, path in ipairs(paths(name)) do
     if self.sources[path] then return path end
   end
   return false

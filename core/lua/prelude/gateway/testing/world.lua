@@ -9,6 +9,7 @@
 --     local world <const> = World.load { scripts = "scripts" }
 --     local reply <const> = world:request("GET", "/api/v1/products/TEST-001")
 local json <const> = require "gateway.json"
+local paths <const> = require "gateway.paths"
 local prelude <const> = require "gateway.prelude"
 local core_of <const> = require "gateway.testing.core"
 local router <const> = require "gateway.testing.router"
@@ -30,8 +31,7 @@ local function source_of(scripts)
   if type(scripts) == "function" then return scripts end
   return function(name)
     if type(scripts) == "table" then return scripts[name], "@" .. name .. ".lua" end
-    local base <const> = name:gsub("%.", "/")
-    for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
+    for _, path in ipairs(paths(name)) do
       local text <const> = read(scripts .. "/" .. path)
       if text then return text, "@" .. path end
     end
