@@ -2,6 +2,7 @@
 
 #include "admin/admin.h"
 #include "base/alloc.h"
+#include "base/notify.h"
 #include "engine/watch.h"
 #include "lua/generations.h"
 #include "worker.h"
@@ -235,6 +236,7 @@ static void on_signal(evutil_socket_t fd, short what, void *user) {
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_leave(gateway->workers[i]);
     gw_log(GW_LOG_INFO, "shutting down");
+    gw_notify("STOPPING=1");
     end_watching(gateway);
     gw_admin_leave(gateway->admin);
     int64_t ms = gateway->settings->drain_ms;
@@ -262,6 +264,7 @@ static void control(struct gateway *gateway) {
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_start(gateway->workers[i], gateway->generations.live);
     begin_watching(gateway);
+    gw_notify("READY=1");
     event_base_dispatch(gateway->base);
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_join(gateway->workers[i]);
