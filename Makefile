@@ -1,6 +1,8 @@
 # Moongate: `make help` lists the targets.
 
 PREFIX   ?= /usr/local
+scriptsdir ?= $(PREFIX)/share/moongate/scripts
+unitdir  ?= $(PREFIX)/lib/systemd/system
 BUILD    ?= build
 CC       ?= cc
 SANITIZE ?=
@@ -9,11 +11,11 @@ V        ?=
 Q        := $(if $(V),,@)
 
 PACKAGES := lua5.4 libevent_core libcurl sqlite3
-VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+VERSION  ?= $(shell deploy/release/version --dirty 2>/dev/null || echo unknown)
 
 # UBSan's own checks make gcc 12 believe that a format may be NULL, hence -Wno-format-truncation.
 OPTIMIZE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) \
-    -Wno-format-truncation,-O2 -DNDEBUG)
+    -Wno-format-truncation,-O2 -DNDEBUG -ffile-prefix-map=$(CURDIR)=.)
 CFLAGS   ?= -g
 override CFLAGS += -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes $(WERROR) $(OPTIMIZE) -pthread
 CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags $(PACKAGES)) \
@@ -118,11 +120,37 @@ journal-million: $(BUILD)/bench/journal_million
 fmt:
 	$(Q)clang-format -i $(shell find core tests -name '*.[ch]')
 
-## install: install into PREFIX (/usr/local), below DESTDIR if that is set
-install: all
-	install -D -m 755 $(BUILD)/moongate $(DESTDIR)$(PREFIX)/bin/moongate
-	find -L scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
-	install -D -m 644 core/lua/prelude/types.lua $(DESTDIR)$(PREFIX)/share/moongate/types.lua
+## man: build/moongate.1, the manual page, of deploy/man and what `moongate help` says
+man: $(BUILD)/moongate.1
+
+## install: all of it, into PREFIX (/usr/local), below DESTDIR if that is set
+install: install-program man
+	$(Q)install -D -m 644 $(BUILD)/moongate.1 $(DESTDIR)$(PREFIX)/share/man/man1/moongate.1
+	$(Q)install -d $(DESTDIR)$(unitdir)
+	$(Q)sed 's,@bindir@,$(PREFIX)/bin,; s,@scripts@,$(scriptsdir),' deploy/systemd/moongate.service.in \
+	    >$(DESTDIR)$(unitdir)/moongate.service
+
+## install-program: the binary, the scripts and their types alone, as an image wants it
+install-program: all
+	$(Q)install -D -m 755 $(BUILD)/moongate $(DESTDIR)$(PREFIX)/bin/moongate
+	$(Q)find -L scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
+	$(Q)install -D -m 644 core/lua/prelude/types.lua $(DESTDIR)$(PREFIX)/share/moongate/types.lua
+
+## dist: build/moongate-VERSION.tar.gz of what is committed; the same commit, the same bytes
+dist:
+	$(Q)deploy/release/dist build
+
+## deb: a Debian package of what is committed, in build/deb
+deb: deps-deb
+	$(Q)deploy/release/deb build
+
+## test-deploy: manifests, unit, manual page, release (part of test)
+test-deploy: all
+	$(Q)tests/deploy/run
+
+## test-deb: the Debian package on a bare Debian 12, where a container engine answers
+test-deb: deb
+	$(Q)tests/deploy/deb
 
 ## clean: remove what was built
 clean:
@@ -144,6 +172,9 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/core/base/version.o: CPPFLAGS += -DGW_VERSION='"$(VERSION)"'
+
+$(BUILD)/moongate.1: deploy/man/moongate.1.in deploy/man/page $(BUILD)/moongate
+	$(Q)$(BUILD)/moongate help | deploy/man/page $< >$@.tmp && mv $@.tmp $@
 
 # The prelude travels inside the binary: its files as one C table.
 $(BUILD)/core/lua/prelude.gen.c: $(PRELUDE) core/lua/prelude.sh
@@ -187,11 +218,12 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) build/core/lua/prelude.gen.c
 	    -DGW_VERSION='"fuzz"' -o $@ $< $(FUZZ_SOURCES) build/core/lua/prelude.gen.c $(LDLIBS)
 
 # Debian packages, by purpose. As root what is missing is installed; otherwise the command is shown.
-deps-build deps-test deps-bench: deps-%:
+deps-build deps-test deps-bench deps-deb: deps-%:
 	$(Q).ci/deps $*
 
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
 .PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \
-    bench-journal bench-orders journal-million fmt install clean help run-units deps-build deps-test deps-bench
+    bench-journal bench-orders journal-million fmt man install install-program dist deb test-deploy test-deb clean help run-units \
+    deps-build deps-test deps-bench deps-deb
 .SECONDARY:
