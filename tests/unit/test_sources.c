@@ -48,8 +48,8 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
     (void)state;
-    static const char *const files[] = {"init.lua",          "lib/money.lua", "reports/init.lua",
-                                        ".hidden/x.lua",     "notes.txt",     "linked",
+    static const char *const files[] = {"init.lua",           "lib/money.lua",  "reports/init.lua",
+                                        ".hidden/x.lua",      "notes.txt",      "linked",
                                         "spec/init_spec.lua", "routes.home.lua"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlink(at(files[i]));
