@@ -123,18 +123,15 @@ fmt:
 ## man: build/moongate.1, the manual page, of deploy/man and what `moongate help` says
 man: $(BUILD)/moongate.1
 
-## install: all of it, into PREFIX (/usr/local), below DESTDIR if that is set
-install: install-program man
+## install: install into PREFIX (/usr/local), below DESTDIR if that is set
+install: all man
+	$(Q)install -D -m 755 $(BUILD)/moongate $(DESTDIR)$(PREFIX)/bin/moongate
+	$(Q)find -L scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
+	$(Q)install -D -m 644 core/lua/prelude/types.lua $(DESTDIR)$(PREFIX)/share/moongate/types.lua
 	$(Q)install -D -m 644 $(BUILD)/moongate.1 $(DESTDIR)$(PREFIX)/share/man/man1/moongate.1
 	$(Q)install -d $(DESTDIR)$(unitdir)
 	$(Q)sed 's,@bindir@,$(PREFIX)/bin,; s,@scripts@,$(scriptsdir),' deploy/systemd/moongate.service.in \
 	    >$(DESTDIR)$(unitdir)/moongate.service
-
-## install-program: the binary, the scripts and their types alone, as an image wants it
-install-program: all
-	$(Q)install -D -m 755 $(BUILD)/moongate $(DESTDIR)$(PREFIX)/bin/moongate
-	$(Q)find -L scripts -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/moongate/{} \;
-	$(Q)install -D -m 644 core/lua/prelude/types.lua $(DESTDIR)$(PREFIX)/share/moongate/types.lua
 
 ## dist: build/moongate-VERSION.tar.gz of what is committed; the same commit, the same bytes
 dist:
@@ -224,6 +221,6 @@ deps-build deps-test deps-bench deps-deb: deps-%:
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
 .PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \
-    bench-journal bench-orders journal-million fmt man install install-program dist deb test-deploy test-deb clean help run-units \
+    bench-journal bench-orders journal-million fmt man install dist deb test-deploy test-deb clean help run-units \
     deps-build deps-test deps-bench deps-deb
 .SECONDARY:
