@@ -38,29 +38,45 @@ for (const overlay of ["dev", "prod", "prod-journal"]) {
 }
 
 // The rules see what they are for: each of these breaks one of them.
+const pod = (o) => o.Deployment.spec.template.spec;
+const container = (o) => pod(o).containers[0];
 const BROKEN = {
   "what the schema says": [
-    (o) => { o.Deployment.spec.template.spec.terminationGracePeriodSecond = 1; },
+    (o) => { pod(o).terminationGracePeriodSecond = 1; },
     (o) => { o.Deployment.spec.replicas = "two"; },
     (o) => { delete o.Service.spec.ports[0].port; },
     (o) => { o.ServiceMonitor.spec.endpoints[0].pathh = "/"; },
   ],
-  "selectors select": [(o) => { o.Service.spec.selector = { a: "b" }; }],
+  "one namespace": [(o) => { delete o.Service.metadata.namespace; }],
+  "selectors select": [
+    (o) => { o.Service.spec.selector = { a: "b" }; },
+    (o) => { o.NetworkPolicy.spec.podSelector = { matchLabels: { a: "b" } }; },
+  ],
   "ports exist": [
     (o) => { o.Ingress.spec.rules[0].http.paths[0].backend.service.port.name = "web"; },
     (o) => { o.ServiceMonitor.spec.endpoints[0].port = "web"; },
+    (o) => { o.Service.spec.ports[0].targetPort = "web"; },
   ],
-  "names resolve": [(o) => { o.Deployment.spec.template.spec.volumes[0].configMap.name = "x"; }],
-  "what scales is there": [(o) => { o.HorizontalPodAutoscaler.spec.scaleTargetRef.name = "x"; }],
-  "pods are restricted": [(o) => { o.Deployment.spec.template.spec.securityContext = {}; }],
+  "names resolve": [
+    (o) => { pod(o).volumes[0].configMap.name = "x"; },
+    (o) => { container(o).volumeMounts[0].name = "x"; },
+    (o) => { o.ServiceMonitor.spec.endpoints[0].authorization.credentials.name = "x"; },
+  ],
+  "what scales is there": [
+    (o) => { o.HorizontalPodAutoscaler.spec.scaleTargetRef.name = "x"; },
+    (o) => { o.Deployment.spec.replicas = 3; },
+  ],
+  "backends can be asked": [(o) => { o.NetworkPolicy.spec.egress.pop(); }],
+  "pods are restricted": [
+    (o) => { pod(o).securityContext = {}; },
+    (o) => { container(o).securityContext.capabilities.add = ["NET_ADMIN"]; },
+  ],
   "variables are settings": [
-    (o) => { o.Deployment.spec.template.spec.containers[0].env.push({ name: "PROT", value: "1" }); },
-    (o) => { o.Deployment.spec.template.spec.containers[0].env.push({ name: "PORT", value: "x" }); },
+    (o) => { container(o).env.push({ name: "PROT", value: "1" }); },
+    (o) => { container(o).env.push({ name: "PORT", value: "x" }); },
   ],
-  "probes are answered": [
-    (o) => { o.Deployment.spec.template.spec.containers[0].livenessProbe.httpGet.path = "/healthz"; },
-  ],
-  "the end is waited for": [(o) => { o.Deployment.spec.template.spec.terminationGracePeriodSeconds = 30; }],
+  "probes are answered": [(o) => { container(o).livenessProbe.httpGet.path = "/healthz"; }],
+  "the end is waited for": [(o) => { pod(o).terminationGracePeriodSeconds = 30; }],
 };
 
 function misses(rule, breaks) {

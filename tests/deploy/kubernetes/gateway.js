@@ -1,6 +1,8 @@
 // Whether the objects agree with the gateway: asked of the binary itself.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+} from "node:fs";
 import { name, ofKind, workloads } from "./manifests.js";
 
 const MOONGATE = process.env.MOONGATE ?? "build/moongate";
@@ -15,6 +17,8 @@ function ask(args, env = {}) {
 const knownSettings = () =>
   new Set([...ask(["help"]).stdout.matchAll(/^ {2}([A-Z][A-Z_]+) /gm)].map((m) => m[1]));
 
+const routesOf = (folder) => JSON.parse(ask(["routes", folder, "--json"]).stdout);
+
 const scriptsOf = (objects) =>
   ofKind(objects, "ConfigMap").find((c) => c.metadata.name === "moongate-scripts").data;
 
@@ -22,7 +26,7 @@ const scriptsOf = (objects) =>
 function environment(objects, container) {
   const maps = (container.envFrom ?? []).map(({ configMapRef }) =>
     ofKind(objects, "ConfigMap").find((c) => c.metadata.name === configMapRef.name).data);
-  const own = (container.env ?? []).map((e) => [e.name, e.value]);
+  const own = (container.env ?? []).map((e) => [e.name, e.value ?? ""]);
   return Object.assign({}, ...maps, Object.fromEntries(own));
 }
 
@@ -35,8 +39,7 @@ export function settings(objects) {
   return containers(objects).flatMap(([workload, container]) => {
     const env = environment(objects, container);
     const odd = Object.keys(env).filter((key) => !known.has(key));
-    const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
-    const { status, stderr } = ask(["routes", "scripts"], given);
+    const { status, stderr } = ask(["routes", "scripts"], env);
     return [...odd.map((key) => `${name(workload)}: ${key} is no setting`),
       ...(status === 0 ? [] : [`${name(workload)}: ${stderr.trim()}`])];
   });
@@ -59,8 +62,8 @@ export function scripts(objects) {
   const folder = mkdtempSync("build/deploy/scripts-");
   for (const [file, text] of Object.entries(data)) writeFileSync(`${folder}/${file}`, text);
   const { status, stdout, stderr } = ask(["check", folder]);
-  const routes = (at) => JSON.parse(ask(["routes", at, "--json"]).stdout).map((r) => r.method + r.pattern);
-  const same = JSON.stringify(routes(folder)) === JSON.stringify(routes("scripts"));
+  const labels = (at) => String(routesOf(at).map((route) => `${route.method} ${route.pattern}`));
+  const same = labels(folder) === labels("scripts");
   rmSync(folder, { recursive: true });
   return [...(status === 0 ? [] : [stdout + stderr]),
     ...(same ? [] : ["its routes are not those of scripts/"]), ...left(data)];
@@ -74,8 +77,7 @@ function left(data) {
 }
 
 export function probes(objects) {
-  const patterns = JSON.parse(ask(["routes", "scripts", "--json"]).stdout)
-    .filter((route) => route.method === "GET").map((route) => route.pattern);
+  const patterns = routesOf("scripts").filter((r) => r.method === "GET").map((r) => r.pattern);
   return containers(objects).flatMap(([workload, container]) =>
     ["startupProbe", "livenessProbe", "readinessProbe"].map((probe) => container[probe]?.httpGet)
       .filter((get) => get && !(patterns.includes(get.path) &&

@@ -60,7 +60,8 @@ function ingressPorts(objects) {
 function policyPorts(objects) {
   return ofKind(objects, "NetworkPolicy").flatMap((policy) => policy.spec.ingress
     .flatMap((rule) => rule.ports)
-    .filter(({ port }) => !selected(objects, policy.spec.podSelector).every((w) => hasPort(w, port)))
+    .filter(({ port }) =>
+      !selected(objects, policy.spec.podSelector).every((w) => hasPort(w, port)))
     .map(({ port }) => `${name(policy)}: its pods have no port ${port}`));
 }
 
@@ -150,9 +151,10 @@ export function scaling(objects) {
 
 // Each may be asked, as far as the network's policy goes, and is there if the overlay brings it.
 export function backends(objects) {
-  const settings = ofKind(objects, "ConfigMap").find((c) => c.metadata.name.includes("-settings")).data;
+  const { data } = ofKind(objects, "ConfigMap").find((c) => c.metadata.name.includes("-settings"));
   const rules = ofKind(objects, "NetworkPolicy").flatMap((policy) => policy.spec.egress ?? []);
-  return Object.entries(settings).filter(([key]) => key.endsWith("_SERVICE_URL")).flatMap(([, url]) => {
+  const keys = Object.keys(data).filter((key) => key.endsWith("_SERVICE_URL"));
+  return keys.map((key) => data[key]).flatMap((url) => {
     const { hostname, port } = new URL(url);
     const labels = { "app.kubernetes.io/name": hostname };
     const allowed = rules.some((rule) => rule.ports.some((p) => p.port === Number(port)) &&
