@@ -4,12 +4,13 @@
 #include "base/log_text.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static enum gw_log_level minimum = GW_LOG_INFO;
+static _Atomic enum gw_log_level minimum = GW_LOG_INFO;
 static bool is_text, is_coloured;
 
 /* Kept for the life of the thread, a few KiB: the line as JSON, and as text. */
@@ -23,11 +24,19 @@ static const char *const level_names[] = {
 };
 
 void gw_log_set_level(enum gw_log_level level) {
-    minimum = level;
+    atomic_store_explicit(&minimum, level, memory_order_relaxed);
+}
+
+enum gw_log_level gw_log_level(void) {
+    return atomic_load_explicit(&minimum, memory_order_relaxed);
 }
 
 bool gw_log_enabled(enum gw_log_level level) {
-    return level >= minimum;
+    return level >= gw_log_level();
+}
+
+const char *gw_log_level_name(enum gw_log_level level) {
+    return level_names[level];
 }
 
 bool gw_log_level_from(struct gw_str name, enum gw_log_level *out) {

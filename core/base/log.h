@@ -15,12 +15,14 @@
 
 enum gw_log_level { GW_LOG_DEBUG, GW_LOG_INFO, GW_LOG_WARN, GW_LOG_ERROR };
 
-/* Lines below `level` are not written. Call before other threads start. */
+/* Lines below `level` are not written. It may be changed at any time, by any thread. */
 void gw_log_set_level(enum gw_log_level level);
+enum gw_log_level gw_log_level(void);
 bool gw_log_enabled(enum gw_log_level level);
 
 /* debug, info, warn, error; false for any other word. */
 bool gw_log_level_from(struct gw_str name, enum gw_log_level *out);
+const char *gw_log_level_name(enum gw_log_level level);
 
 /* AUTO: text on a terminal, else JSON. TEXT has colours on a terminal, COLOUR has them anywhere;
  * but with NO_COLOR in the environment nothing has. Call before other threads start. */
