@@ -201,7 +201,7 @@ run-units: $(if $(UNIT),$(UNIT:%=$(BUILD)/unit/%),$(UNITS))
 	$(Q)status=0; for unit in $^; do $$unit || status=1; done; exit $$status
 
 # Our JSON as a Lua module of its own, for specs and the bench.
-JSON_SOURCES := $(wildcard core/lua/json*.c) $(filter-out core/base/version.c,$(wildcard core/base/*.c))
+JSON_SOURCES := core/lua/secret.c $(wildcard core/lua/json*.c) $(filter-out core/base/version.c,$(wildcard core/base/*.c))
 build/spec/gateway_json.so: $(JSON_SOURCES) $(wildcard core/lua/json*.h core/base/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -g -O2 -std=c11 -shared -fPIC -o $@ $(JSON_SOURCES) -lm

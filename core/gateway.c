@@ -3,6 +3,7 @@
 #include "admin/admin.h"
 #include "base/alloc.h"
 #include "base/notify.h"
+#include "base/secret.h"
 #include "engine/watch.h"
 #include "lua/generations.h"
 #include "worker.h"
@@ -19,6 +20,10 @@
 #define MAX_JOBS       1000 /* waiting and running */
 #define JOB_ATTEMPTS   3
 #define JOB_REWRITE_MS 1000
+
+/* Of log lines that wait to be written: of all threads, and at least of one. */
+#define LOG_BYTES       ((size_t)4 << 20)
+#define LEAST_LOG_BYTES ((size_t)128 << 10)
 
 #define LOOK_AGAIN_S 1  /* where scripts could not be loaded yet */
 #define COMPLAIN_S   60 /* while the last good scripts stand in for those on disk */
@@ -329,11 +334,23 @@ static void fini(struct gateway *gateway) {
     close(gateway->released_fd);
 }
 
+/* Who writes scripts repeats a request to see its error again: nothing is folded then. */
+static void start_log(const struct gw_settings *settings) {
+    size_t share = LOG_BYTES / ((size_t)settings->workers + 2);
+    struct gw_log_options options = {
+        .queue_bytes = share > LEAST_LOG_BYTES ? share : LEAST_LOG_BYTES,
+        .fold = !settings->development,
+    };
+    gw_log_set_level(settings->log_level);
+    gw_log_set_format(settings->log_format);
+    gw_secret_add_names(settings->log_redact);
+    gw_log_start(&options);
+}
+
 int gw_gateway_run(const struct gw_settings *settings) {
     struct gateway gateway;
     struct gw_buf error = {0};
-    gw_log_set_level(settings->log_level);
-    gw_log_set_format(settings->log_format);
+    start_log(settings);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* until it is waited for */
     init(&gateway, settings);
@@ -343,6 +360,7 @@ int gw_gateway_run(const struct gw_settings *settings) {
     else
         fprintf(stderr, "moongate: %.*s\n", GW_STR_ARG(gw_buf_str(&error)));
     fini(&gateway);
+    gw_log_stop();
     gw_buf_fini(&error);
     return ok ? 0 : 1;
 }

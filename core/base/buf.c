@@ -107,6 +107,11 @@ static size_t count_plain(struct gw_str s) {
     return n;
 }
 
+/* The other control characters, U+0080 to U+009F, which a terminal obeys like those of ASCII. */
+static bool is_c1(const char *sequence) {
+    return (unsigned char)sequence[0] == 0xc2 && (unsigned char)sequence[1] < 0xa0;
+}
+
 void gw_buf_append_json(struct gw_buf *buf, struct gw_str s) {
     size_t plain = count_plain(s);
     gw_buf_append_char(buf, '"');
@@ -117,6 +122,8 @@ void gw_buf_append_json(struct gw_buf *buf, struct gw_str s) {
             append_json_ascii(buf, (unsigned char)s.data[i]);
         else if (n == 0)
             gw_buf_append(buf, "\xef\xbf\xbd", 3);
+        else if (n == 2 && is_c1(s.data + i))
+            gw_buf_printf(buf, "\\u%04x", (unsigned char)s.data[i + 1]);
         else
             gw_buf_append(buf, s.data + i, n);
         i += n ? n : 1;

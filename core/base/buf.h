@@ -24,8 +24,9 @@ void gw_buf_append_int(struct gw_buf *buf, int64_t value); /* in decimal */
 void gw_buf_printf(struct gw_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* `s` as a JSON string with its quotes. Control characters are escaped; a byte that is not part of
- * valid UTF-8 becomes U+FFFD, so that a log line is always valid JSON (RFC 8259, 8.1). */
+/* `s` as a JSON string with its quotes. Control characters (C0, DEL, C1) are escaped; a byte that
+ * is not part of valid UTF-8 becomes U+FFFD, so that a log line is always valid JSON (RFC
+ * 8259, 8.1). */
 void gw_buf_append_json(struct gw_buf *buf, struct gw_str s);
 
 /* The unreserved characters of RFC 3986 as they are, everything else percent-encoded. */

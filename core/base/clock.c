@@ -21,6 +21,10 @@ int64_t gw_clock_wall_ms(void) {
     return microseconds(CLOCK_REALTIME) / 1000;
 }
 
+int64_t gw_clock_wall_us(void) {
+    return microseconds(CLOCK_REALTIME);
+}
+
 void gw_clock_text(int64_t wall_ms, char out[GW_CLOCK_TEXT_SIZE]) {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm utc;

@@ -10,6 +10,7 @@
 int64_t gw_clock_ms(void);      /* monotonic, milliseconds */
 int64_t gw_clock_us(void);      /* monotonic, microseconds */
 int64_t gw_clock_wall_ms(void); /* since 1970-01-01 UTC, milliseconds */
+int64_t gw_clock_wall_us(void); /* the same in microseconds */
 
 /* Wall-clock milliseconds as RFC 3339 in UTC. */
 void gw_clock_text(int64_t wall_ms, char out[GW_CLOCK_TEXT_SIZE]);

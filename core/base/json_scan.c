@@ -49,6 +49,10 @@ static size_t value_length(struct gw_str s) {
     return n;
 }
 
+struct gw_str gw_json_value(struct gw_str text) {
+    return (struct gw_str){text.data, text.len ? value_length(text) : 0};
+}
+
 struct gw_str gw_json_inside(struct gw_str value) {
     bool nested = value.len >= 2 && (value.data[0] == '{' || value.data[0] == '[');
     return nested ? (struct gw_str){value.data + 1, value.len - 2} : GW_STR("");

@@ -18,6 +18,9 @@ struct gw_str gw_json_inside(struct gw_str value);
 /* Takes the first item off *inside; false at the end. */
 bool gw_json_next(struct gw_str *inside, struct gw_json_item *out);
 
+/* The value that the text starts with. */
+struct gw_str gw_json_value(struct gw_str text);
+
 /* The value of the object's member `key`. */
 bool gw_json_find(struct gw_str inside, const char *key, struct gw_str *out);
 

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log_text.h"
+#include "base/log_writer.h"
+#include "base/secret.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,8 +15,13 @@
 static _Atomic enum gw_log_level minimum = GW_LOG_INFO;
 static bool is_text, is_coloured;
 
-/* Kept for the life of the thread, a few KiB: the line as JSON, and as text. */
-static _Thread_local struct gw_buf own_line, own_text;
+/* Of the line that the thread puts together; its buffers are kept for its life, a few KiB. */
+static _Thread_local struct {
+    struct gw_buf line, shown;
+    struct gw_buf same;
+    enum gw_log_level level;
+    int64_t time_us;
+} own;
 
 static const char *const level_names[] = {
     [GW_LOG_DEBUG] = "debug",
@@ -75,7 +82,12 @@ void gw_log(enum gw_log_level level, const char *format, ...) {
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    gw_log_end(gw_log_begin(level, message));
+    struct gw_buf safe = {0};
+    gw_secret_append(&safe, gw_str_from(message));
+    struct gw_buf *line = gw_log_begin_str(level, gw_buf_str(&safe));
+    gw_log_same(line, gw_buf_str(&safe));
+    gw_log_end(line);
+    gw_buf_fini(&safe);
 }
 
 /* Three digits, as of milliseconds. */
@@ -87,10 +99,9 @@ static void append_thousandths(struct gw_buf *buf, int64_t value) {
 }
 
 /* A date costs more to write than the rest of the line, so it is kept while the second lasts. */
-static void append_time(struct gw_buf *line) {
+static void append_time(struct gw_buf *line, int64_t now_ms) {
     static _Thread_local char text[GW_CLOCK_TEXT_SIZE];
     static _Thread_local int64_t second;
-    int64_t now_ms = gw_clock_wall_ms();
     if (now_ms / 1000 != second)
         gw_clock_text(now_ms, text);
     second = now_ms / 1000;
@@ -100,14 +111,21 @@ static void append_time(struct gw_buf *line) {
 }
 
 struct gw_buf *gw_log_begin(enum gw_log_level level, const char *message) {
-    struct gw_buf *line = &own_line;
+    return gw_log_begin_str(level, gw_str_from(message));
+}
+
+struct gw_buf *gw_log_begin_str(enum gw_log_level level, struct gw_str message) {
+    struct gw_buf *line = &own.line;
+    own.level = level;
+    own.time_us = gw_clock_wall_us();
+    gw_buf_clear(&own.same);
     gw_buf_clear(line);
     gw_buf_append_str(line, GW_STR("{\"time\":\""));
-    append_time(line);
+    append_time(line, own.time_us / 1000);
     gw_buf_append_str(line, GW_STR("\",\"level\":\""));
     gw_buf_append_str(line, gw_str_from(level_names[level]));
     gw_buf_append_str(line, GW_STR("\",\"message\":"));
-    gw_buf_append_json(line, gw_str_from(message));
+    gw_buf_append_json(line, message);
     return line;
 }
 
@@ -122,6 +140,13 @@ void gw_log_str(struct gw_buf *line, const char *key, struct gw_str value) {
     gw_buf_append_json(line, value);
 }
 
+void gw_log_safe(struct gw_buf *line, const char *key, struct gw_str value) {
+    struct gw_buf safe = {0};
+    gw_secret_append(&safe, value);
+    gw_log_str(line, key, gw_buf_str(&safe));
+    gw_buf_fini(&safe);
+}
+
 void gw_log_int(struct gw_buf *line, const char *key, int64_t value) {
     gw_log_key(line, key);
     gw_buf_append_int(line, value);
@@ -134,24 +159,54 @@ void gw_log_ms(struct gw_buf *line, const char *key, int64_t us) {
     append_thousandths(line, us % 1000);
 }
 
-static struct gw_buf *as_text(const struct gw_buf *line) {
-    gw_buf_clear(&own_text);
-    gw_log_text(gw_buf_str(line), is_coloured, &own_text);
-    return &own_text;
+void gw_log_same(struct gw_buf *line, struct gw_str part) {
+    (void)line;
+    if (own.level < GW_LOG_WARN)
+        return;
+    gw_buf_append_str(&own.same, part);
+    gw_buf_append_char(&own.same, '\0'); /* "ab" and "c" are not "a" and "bc" */
+}
+
+void gw_log_same_int(struct gw_buf *line, int64_t part) {
+    gw_log_same(line, (struct gw_str){(const char *)&part, sizeof part});
+}
+
+/* For whoever writes: the line as people or programs read it. */
+static void show(struct gw_str line, struct gw_buf *out) {
+    if (is_text) {
+        gw_log_text(line, is_coloured, out);
+        return;
+    }
+    gw_buf_append_str(out, line);
+    gw_buf_append_char(out, '\n');
+}
+
+/* Nobody is left to tell when standard output is gone. */
+static void write_directly(struct gw_str line) {
+    gw_buf_clear(&own.shown);
+    show(line, &own.shown);
+    gw_log_write(gw_buf_str(&own.shown));
 }
 
 void gw_log_end(struct gw_buf *line) {
     gw_buf_append_char(line, '}');
-    if (is_text)
-        line = as_text(line);
-    else
-        gw_buf_append_char(line, '\n');
-    /* Nobody is left to tell when standard output is gone. */
-    ssize_t written = write(STDOUT_FILENO, line->data, line->len);
-    (void)written;
+    struct gw_log_record record = {
+        .time_us = own.time_us,
+        .level = own.level,
+        .same = gw_buf_str(&own.same),
+        .line = gw_buf_str(line),
+    };
+    if (!gw_log_writer_take(&record))
+        write_directly(record.line);
 }
 
 void gw_log_end_thread(void) {
-    gw_buf_fini(&own_line);
-    gw_buf_fini(&own_text);
+    gw_log_writer_leave();
+    gw_buf_fini(&own.line);
+    gw_buf_fini(&own.shown);
+    gw_buf_fini(&own.same);
+}
+
+void gw_log_start(const struct gw_log_options *options) {
+    gw_log_writer_start(options, show);
 }

@@ -21,6 +21,7 @@ struct gw_settings {
     int64_t workers;
     enum gw_log_level log_level;
     enum gw_log_format log_format;
+    const char *log_redact; /* names, comma separated, that are secrets' too */
     bool development;
     int64_t drain_ms;
     const char *inventory_url;

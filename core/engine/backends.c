@@ -72,7 +72,7 @@ static void log_change(const char *kind, const char *name, const char *host,
     struct gw_buf *line = gw_log_begin(level, "breaker");
     gw_log_str(line, kind, gw_str_from(name));
     if (host)
-        gw_log_str(line, "host", gw_str_from(host));
+        gw_log_safe(line, "host", gw_str_from(host));
     gw_log_str(line, "from", gw_str_from(gw_breaker_state_name(change->from)));
     gw_log_str(line, "to", gw_str_from(gw_breaker_state_name(change->to)));
     gw_log_str(line, "reason", gw_str_from(change->reason));

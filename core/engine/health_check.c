@@ -38,7 +38,7 @@ static void log_change(const struct gw_backend_host *host, bool healthy, const c
         return;
     struct gw_buf *line = gw_log_begin(level, "health");
     gw_log_str(line, "backend", gw_str_from(host->backend->name));
-    gw_log_str(line, "host", gw_str_from(host->url));
+    gw_log_safe(line, "host", gw_str_from(host->url));
     gw_log_str(line, "to", healthy ? GW_STR("healthy") : GW_STR("unhealthy"));
     gw_log_str(line, "reason", gw_str_from(reason));
     gw_log_end(line);

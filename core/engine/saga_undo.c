@@ -52,9 +52,9 @@ static void log_failed(const struct gw_saga *saga, const struct gw_saga_step *st
     struct gw_buf *line = log_begin(saga, GW_LOG_ERROR, "an undo failed");
     gw_log_str(line, "backend", undo->backend);
     gw_log_str(line, "method", undo->method);
-    gw_log_str(line, "path", undo->path);
+    gw_log_safe(line, "path", undo->path);
     gw_log_int(line, "attempts", step->record.undo_attempts);
-    gw_log_str(line, "error", step->record.undo_error);
+    gw_log_safe(line, "error", step->record.undo_error);
     gw_log_end(line);
 }
 

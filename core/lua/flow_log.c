@@ -40,8 +40,10 @@ void gw_flow_log_escaped(struct gw_flow *flow, int status) {
     struct gw_buf *line = gw_log_begin(GW_LOG_ERROR, "a script failed");
     gw_log_int(line, "generation", flow->state->host.generation);
     gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
-    gw_log_str(line, "error", gw_str_from(message));
+    gw_log_safe(line, "error", gw_str_from(message));
     if (stop)
         gw_log_str(line, "kind", gw_str_from(stop));
+    gw_log_same_int(line, flow->state->host.generation);
+    gw_log_same(line, gw_str_from(message));
     gw_log_end(line);
 }

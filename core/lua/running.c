@@ -3,6 +3,7 @@
 #include "lua/json.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 
 #include <lauxlib.h>
 
@@ -129,29 +130,68 @@ static int l_log_enabled(lua_State *L) {
     return 1;
 }
 
-/* The fields are encoded first, into a box: encoding may raise, and the line's buffer is shared. */
-static int l_log(lua_State *L) {
-    enum gw_log_level level = l_check_level(L);
-    const char *message = luaL_checkstring(L, 2), *where = luaL_optstring(L, 4, NULL);
-    if (!gw_log_enabled(level))
-        return 0;
-    struct gw_buf *fields = l_new_buf(L);
+/* What a script logs, without its secrets. */
+struct said {
+    struct gw_str message, where, same; /* `where` and `same` may be empty */
+    struct gw_buf *fields;              /* JSON, or nothing */
+};
+
+static struct gw_str l_opt_text(lua_State *L, int index) {
+    struct gw_str text;
+    text.data = luaL_optlstring(L, index, "", &text.len);
+    return text;
+}
+
+/* Into boxes, before the line is begun: encoding may raise, and the line's buffer is shared. */
+static struct said l_check_said(lua_State *L) {
+    struct said said = {.where = l_opt_text(L, 4), .same = l_opt_text(L, 5)};
+    struct gw_buf *message = l_new_buf(L), *fields = l_new_buf(L);
+    said.fields = l_new_buf(L);
+    gw_secret_append(message, gw_str_from(luaL_checkstring(L, 2)));
     if (!lua_isnoneornil(L, 3))
         l_json_encode(L, 3, fields);
-    struct gw_buf *line = gw_log_begin(level, message);
-    struct gw_flow *flow = gw_state_of(L)->current;
-    gw_log_int(line, "generation", gw_state_of(L)->host.generation);
-    if (flow) {
-        gw_log_str(line, "correlation_id", gw_str_from(gw_flow_root(flow)->id));
-        if (gw_flow_root(flow)->kind == GW_FLOW_REQUEST)
-            gw_log_str(line, "route", gw_str_from(gw_flow_route(gw_flow_root(flow))->label));
+    gw_secret_append_json(said.fields, gw_buf_str(fields));
+    said.message = gw_buf_str(message);
+    return said;
+}
+
+/* Which request or job says it. What a new generation says is new. */
+static void log_origin(const struct gw_state *state, struct gw_buf *line) {
+    struct gw_flow *root = state->current ? gw_flow_root(state->current) : NULL;
+    struct gw_str origin = GW_STR("");
+    gw_log_int(line, "generation", state->host.generation);
+    if (root)
+        gw_log_str(line, "correlation_id", gw_str_from(root->id));
+    if (root && root->kind == GW_FLOW_REQUEST) {
+        origin = gw_str_from(gw_flow_route(root)->label);
+        gw_log_str(line, "route", origin);
+    } else if (root && root->job) {
+        origin = gw_job_kind(root->job);
+        gw_log_str(line, "job", origin);
+        gw_log_str(line, "job_id", gw_job_id(root->job));
     }
-    if (where)
-        gw_log_str(line, "where", gw_str_from(where));
-    if (fields->len) {
+    gw_log_same_int(line, state->host.generation);
+    gw_log_same(line, origin);
+}
+
+/* core.log(level, message, fields, where, same): lines with the same `same` are folded, or those
+ * that say the same where there is none. */
+static int l_log(lua_State *L) {
+    enum gw_log_level level = l_check_level(L);
+    if (!gw_log_enabled(level))
+        return 0;
+    struct said said = l_check_said(L);
+    struct gw_buf *line = gw_log_begin_str(level, said.message);
+    log_origin(gw_state_of(L), line);
+    if (said.where.len)
+        gw_log_str(line, "where", said.where);
+    if (said.fields->len) {
         gw_log_key(line, "fields");
-        gw_buf_append_str(line, gw_buf_str(fields));
+        gw_buf_append_str(line, gw_buf_str(said.fields));
     }
+    gw_log_same(line, said.where);
+    gw_log_same(line, said.same.len ? said.same : said.message);
+    gw_log_same(line, said.same.len ? GW_STR("") : gw_buf_str(said.fields));
     gw_log_end(line);
     return 0;
 }

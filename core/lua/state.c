@@ -5,6 +5,7 @@
 #include "lua/declared.h"
 #include "lua/json.h"
 #include "lua/prelude.h"
+#include "lua/secret.h"
 
 #include "base/alloc.h"
 
@@ -21,7 +22,7 @@ static int panic(lua_State *L) {
     abort();
 }
 
-/* --- require, as the prelude needs it: its own modules and the two that are C --- */
+/* --- require, as the prelude needs it: its own modules and the three that are C --- */
 
 static int l_load_module(lua_State *L, const char *name) {
     if (strcmp(name, "gateway.core") == 0 && gw_state_of(L)->prelude_loading) {
@@ -30,6 +31,8 @@ static int l_load_module(lua_State *L, const char *name) {
     }
     if (strcmp(name, "gateway.json") == 0)
         return luaopen_gateway_json(L);
+    if (strcmp(name, "gateway.secret") == 0)
+        return luaopen_gateway_secret(L);
     for (const struct gw_prelude_module *module = gw_prelude; module->name; module++) {
         if (strcmp(module->name, name) != 0)
             continue;

@@ -4,6 +4,7 @@
 #include "lua/declared.h"
 #include "lua/json.h"
 #include "lua/prelude.h"
+#include "lua/secret.h"
 
 #include "base/alloc.h"
 
@@ -91,6 +92,7 @@ static void l_open(lua_State *L) {
     static const luaL_Reg modules[] = {
         {"gateway.core", l_open_core},
         {"gateway.json", luaopen_gateway_json},
+        {"gateway.secret", luaopen_gateway_secret},
         {"gateway.prelude", l_open_prelude},
         {"gateway.forget", l_open_forget},
         {NULL, NULL},

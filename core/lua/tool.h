@@ -4,7 +4,8 @@
  * own for the scripts. Its require() finds the system's modules and also
  *
  *     each module of the prelude      "gateway.testing"
- *     gateway.core, gateway.json      the real ones; what needs a request in work raises
+ *     gateway.core, gateway.json, gateway.secret
+ *                                     the real ones; what needs a request in work raises
  *     gateway.prelude                 a function: the text of a module of the prelude, or nil
  *     gateway.forget                  a function: gateway.core forgets what was declared
  *

@@ -3,6 +3,8 @@
 local files <const> = require "support.files"
 
 package.preload["gateway.json"] = function() return require "gateway_json" end
+package.preload["gateway.secret"] = assert(package.loadlib(
+  assert(package.searchpath("gateway_json", package.cpath)), "luaopen_gateway_secret"))
 package.preload["gateway.prelude"] = function()
   return function(name)
     local text <const> = files.read("core/lua/prelude/" .. name:gsub("%.", "/") .. ".lua")

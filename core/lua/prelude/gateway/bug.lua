@@ -113,6 +113,12 @@ function bug.of(raised)
   return with_reason(getmetatable(raised) == Bug and raised or new(describe(raised)))
 end
 
+-- What makes it one that was met before, for the log: its kind and its message, where words with
+-- digits in them, ids and numbers, are as good as each other.
+function bug.same(self)
+  return ("%s %s"):format(self.kind, (self.message:gsub("%f[%w_-][%a_-]*%d[%w_-]*", "#")))
+end
+
 -- "routes/products.lua:12", if the message begins with its place.
 function bug.place(self)
   return self.message:match "^([^:\n]+:%d+): "

@@ -85,6 +85,11 @@ function failure.new(fields)
   return setmetatable(fields, Failure)
 end
 
+-- What makes it one that was met before, for the log: not what was asked for.
+function failure.same(failed)
+  return ("%s %s %s"):format(failed.kind, failed.backend, failed.status)
+end
+
 function failure.is(value)
   return getmetatable(value) == Failure
 end

@@ -32,12 +32,12 @@ local function printable_fields(fields)
   return copy
 end
 
--- For the prelude: says nothing of the place unless it is given. Never raises: a line of the log
--- must not decide over a request.
-function log.write(level, message, fields, where)
-  if pcall(core.log, level, message, fields, where) then return end
+-- For the prelude: says nothing of the place unless it is given. Warnings and errors with the same
+-- `same` are told once a minute. Never raises: a line of the log must not decide over a request.
+function log.write(level, message, fields, where, same)
+  if pcall(core.log, level, message, fields, where, same) then return end
   local ok <const>, copy <const> = pcall(printable_fields, fields)
-  pcall(core.log, level, message, ok and copy or nil, where)
+  pcall(core.log, level, message, ok and copy or nil, where, same)
 end
 
 local function writer(level)

@@ -62,13 +62,14 @@ local function of_failure(failed, req)
   local status <const> = failed:response_status()
   if failed.kind ~= "problem" and status >= 500 then
     local level <const> = failed.kind == "cancelled" and "debug" or "warn"
-    log.write(level, tostring(failed), { kind = failed.kind, backend = failed.backend })
+    log.write(level, tostring(failed), { kind = failed.kind, backend = failed.backend }, nil,
+      failure.same(failed))
   end
   return answer(failed, status, failed:reason(), failed.members or NO_MEMBERS, req)
 end
 
 local function of_bug(found, req)
-  log.write("error", found.message, bug.fields(found), bug.place(found))
+  log.write("error", found.message, bug.fields(found), bug.place(found), bug.same(found))
   return answer(found, 500, "internal error", NO_MEMBERS, req)
 end
 
