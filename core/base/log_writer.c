@@ -129,9 +129,9 @@ static void append_line(struct gw_str line) {
 
 /* --- one pass --- */
 
-static void tell_dropped(int64_t now_ms) {
+static void tell_dropped(int64_t now_ms, bool is_last) {
     uint64_t dropped = atomic_load_explicit(&writer.dropped, memory_order_relaxed);
-    if (dropped == writer.dropped_told || now_ms < writer.tell_ms)
+    if (dropped == writer.dropped_told || (now_ms < writer.tell_ms && !is_last))
         return;
     struct gw_buf *line = gw_log_begin(GW_LOG_WARN, "log lines were dropped");
     gw_log_int(line, "dropped", (int64_t)(dropped - writer.dropped_told));
@@ -263,7 +263,7 @@ static void *run(void *unused) {
         bool had_any = some_queue(gw_log_queue_has_any);
         was_busy = !show_all(now_ms);
         tell_folded(!was_busy && (is_ending || is_asked) ? INT64_MAX : now_ms);
-        tell_dropped(was_busy || !is_ending ? now_ms : INT64_MAX);
+        tell_dropped(now_ms, is_ending && !was_busy);
         write_batch();
         free_those_who_left();
         if (!was_busy)
