@@ -141,7 +141,7 @@ describe("in development", function()
       assert.equal("timeout", body.kind)
       assert.equal("pricing", body.backend)
       assert.same({ {
-        backend = "pricing", method = "GET", path = "/prices/1?token=(hidden)",
+        backend = "pricing", method = "GET", path = "/prices/1?token=[redacted]",
         failure = "timeout", attempts = 1, duration_ms = 250, ended_ms = 250,
       } }, body.calls)
       assert.equal("pricing did not answer in time", body.detail)

@@ -19,7 +19,7 @@ describe("what is shown of a request", function()
       "apikey", "X-Auth-Token", "x-csrf-token", "access_token", "client_secret", "password",
       "sessionId", "key", "x-amz-signature", "auth",
     } do
-      assert.equal("(hidden)", value_of(name, "s3cr3t"), name)
+      assert.equal("[redacted]", value_of(name, "s3cr3t"), name)
     end
   end)
 
@@ -34,9 +34,9 @@ describe("what is shown of a request", function()
 
   it("hides tokens wherever they stand", function()
     local jwt <const> = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
-    assert.equal("x (hidden) y", value_of("x-note", "x " .. jwt .. " y"))
-    assert.equal("bearer (hidden)", value_of("x-note", "bearer abc.def-1"))
-    assert.equal("http://a/?a=1&api_key=(hidden)&b=2",
+    assert.equal("x [redacted] y", value_of("x-note", "x " .. jwt .. " y"))
+    assert.equal("bearer [redacted]", value_of("x-note", "bearer abc.def-1"))
+    assert.equal("http://a/?a=1&api_key=[redacted]&b=2",
       value_of("referer", "http://a/?a=1&api_key=s3cr3t&b=2"))
   end)
 
@@ -54,8 +54,8 @@ describe("what is shown of a request", function()
         none = json.null,
       }))
       assert.same({
-        user = { name = "ann", password = "(hidden)", tokens = "(hidden)" },
-        list = { { apiKey = "(hidden)" }, "Bearer (hidden)" },
+        user = { name = "ann", password = "[redacted]", tokens = "[redacted]" },
+        list = { { apiKey = "[redacted]" }, "Bearer [redacted]" },
         n = 12,
         none = json.null,
       }, shown)
@@ -67,9 +67,9 @@ describe("what is shown of a request", function()
     end)
 
     it("hides what it can of other text", function()
-      assert.equal('{"a": 1, "password": "(hidden)"',
+      assert.equal('{"a": 1, "password": "[redacted]"',
         redact.body('{"a": 1, "password": "s3cr3t'))
-      assert.equal("name=ann&password=(hidden)&x=1",
+      assert.equal("name=ann&password=[redacted]&x=1",
         redact.body "name=ann&password=s3cr3t&x=1")
       assert.equal("hello", redact.body "hello")
     end)

@@ -10,6 +10,7 @@
 --     local reply <const> = world:request("GET", "/api/v1/products/TEST-001")
 local json <const> = require "gateway.json"
 local paths <const> = require "gateway.paths"
+local secret <const> = require "gateway.secret"
 local prelude <const> = require "gateway.prelude"
 local core_of <const> = require "gateway.testing.core"
 local router <const> = require "gateway.testing.router"
@@ -62,7 +63,11 @@ local function new_globals(core)
     if select("#", ...) > 0 then return load(chunk, name, mode, ...) end
     return load(chunk, name, mode, globals)
   end
-  local loaded <const> = { ["gateway.core"] = core, ["gateway.json"] = json }
+  local loaded <const> = {
+    ["gateway.core"] = core,
+    ["gateway.json"] = json,
+    ["gateway.secret"] = secret,
+  }
   function globals.require(name)
     if loaded[name] == nil then
       local text <const> = prelude(name) or error(("module '%s' not found"):format(name), 2)
