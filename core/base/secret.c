@@ -123,12 +123,25 @@ static struct find find_web_token(struct gw_str at) {
     return (struct find){0, n};
 }
 
-/* A word of a sentence is not taken for user and password. */
-static bool is_base64(struct gw_str s) {
-    bool has_letters_only = true;
-    for (size_t i = 0; i < s.len; i++)
-        has_letters_only = has_letters_only && isalpha((unsigned char)s.data[i]);
-    return s.len >= 8 && s.len % 4 == 0 && span_of(s, "+/=") == s.len && !has_letters_only;
+static unsigned sextet(char c) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (unsigned)(at - digits) : 0;
+}
+
+/* Whether it is base64 of what has a colon, as "user:password" has, and not a word of a sentence.
+ */
+static bool is_user_and_password(struct gw_str s) {
+    bool has_colon = false;
+    if (s.len % 4 != 0 || span_of(s, "+/=") != s.len)
+        return false;
+    for (size_t i = 0; i < s.len; i += 4) {
+        unsigned three = sextet(s.data[i]) << 18 | sextet(s.data[i + 1]) << 12 |
+                         sextet(s.data[i + 2]) << 6 | sextet(s.data[i + 3]);
+        has_colon =
+            has_colon || three >> 16 == ':' || (three >> 8 & 0xff) == ':' || (three & 0xff) == ':';
+    }
+    return has_colon;
 }
 
 /* "Bearer abc", "Basic dXNlcjpwYXNz" */
@@ -143,7 +156,8 @@ static struct find find_scheme(struct gw_str at, struct gw_str scheme) {
 
 static struct find find_credentials(struct gw_str at) {
     struct find basic = find_scheme(at, GW_STR("basic"));
-    bool is_one = basic.hidden && is_base64((struct gw_str){at.data + basic.kept, basic.hidden});
+    bool is_one =
+        basic.hidden && is_user_and_password((struct gw_str){at.data + basic.kept, basic.hidden});
     return is_one ? basic : find_scheme(at, GW_STR("bearer"));
 }
 

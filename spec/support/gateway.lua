@@ -45,10 +45,15 @@ end
 
 -- The same, and waits until it listens.
 function gateway.start(settings)
-  local self <const> = setmetatable({}, Gateway)
-  self.process = gateway.start_process(settings)
-  self.port = poll("a gateway that listens", function() return port_of(self) end)
+  local self <const> = gateway.attach(gateway.start_process(settings))
   self.scripts = settings.SCRIPTS_DIR
+  return self
+end
+
+-- Waits until the gateway that is this process listens.
+function gateway.attach(running)
+  local self <const> = setmetatable({ process = running }, Gateway)
+  self.port = poll("a gateway that listens", function() return port_of(self) end)
   return self
 end
 

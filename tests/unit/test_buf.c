@@ -72,6 +72,7 @@ static void writes_json_strings(void **state) {
     check_json(GW_STR(""), "\"\"");
     check_json(GW_STR("a/b caf\xc3\xa9 \xf0\x9f\x98\x80"), "\"a/b caf\xc3\xa9 \xf0\x9f\x98\x80\"");
     check_json(GW_STR("\"\\\n\r\t\0\x1f\x7f"), "\"\\\"\\\\\\n\\r\\t\\u0000\\u001f\\u007f\"");
+    check_json(GW_STR("\xc2\x80\xc2\x9f\xc2\xa0"), "\"\\u0080\\u009f\xc2\xa0\"");
 }
 
 static void replaces_what_is_not_utf8(void **state) {
