@@ -339,7 +339,7 @@ static void start_log(const struct gw_settings *settings) {
     size_t share = LOG_BYTES / ((size_t)settings->workers + 2);
     struct gw_log_options options = {
         .queue_bytes = share > LEAST_LOG_BYTES ? share : LEAST_LOG_BYTES,
-        .fold = !settings->development,
+        .fold_ms = settings->development ? 0 : settings->log_fold_ms,
     };
     gw_log_set_level(settings->log_level);
     gw_log_set_format(settings->log_format);

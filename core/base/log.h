@@ -57,7 +57,7 @@ void gw_log_end_thread(void);
 
 struct gw_log_options {
     size_t queue_bytes; /* that wait for the writer, for each thread that logs; more is dropped */
-    bool fold;          /* errors that repeat */
+    int64_t fold_ms;    /* how often those errors are told that repeat; 0: each as it comes */
 };
 
 /* Starts the writer, after level and format are set and before other threads log. */

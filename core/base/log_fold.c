@@ -60,14 +60,15 @@ static void add(struct gw_log_fold *fold, const struct gw_log_record *record, in
         return;
     struct gw_log_fold_entry *entry = gw_calloc(1, sizeof *entry);
     entry->level = record->level;
-    entry->due_ms = now_ms + GW_LOG_FOLD_MS;
+    entry->due_ms = now_ms + fold->every_ms;
     gw_buf_append_str(&entry->same, record->same);
     fold->entries[fold->n++] = entry;
 }
 
 bool gw_log_fold_holds(struct gw_log_fold *fold, const struct gw_log_record *record,
                        int64_t now_ms) {
-    if (record->same.len == 0 || record->same.len > MAX_BYTES || record->line.len > MAX_BYTES)
+    if (fold->every_ms == 0 || record->same.len == 0 || record->same.len > MAX_BYTES ||
+        record->line.len > MAX_BYTES)
         return false;
     forget_old(fold, now_ms);
     struct gw_log_fold_entry *entry = find(fold, record);
@@ -114,7 +115,7 @@ bool gw_log_fold_next(struct gw_log_fold *fold, int64_t now_ms, int64_t wall_us,
             continue;
         tell(entry, wall_us, out);
         entry->n = 0;
-        entry->due_ms = now_ms == INT64_MAX ? now_ms : now_ms + GW_LOG_FOLD_MS;
+        entry->due_ms = now_ms == INT64_MAX ? now_ms : now_ms + fold->every_ms;
         return true;
     }
     return false;

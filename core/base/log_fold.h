@@ -11,13 +11,13 @@
 
 #include "base/log_queue.h"
 
-#define GW_LOG_FOLD_MS    60000
 #define GW_LOG_FOLD_KINDS 256
 
 struct gw_log_fold_entry;
 
-/* All zero is a valid one, with nothing in it. */
+/* All zero is a valid one, which folds nothing. */
 struct gw_log_fold {
+    int64_t every_ms;                                     /* the "minute"; 0: nothing is folded */
     struct gw_log_fold_entry *entries[GW_LOG_FOLD_KINDS]; /* owned */
     size_t n;
 };

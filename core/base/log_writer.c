@@ -18,11 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAP_MS      10 /* after something was written: what comes meanwhile is written at once */
-#define TELL_MS     1000
-#define PATIENCE_MS 1000 /* with a standard output that takes nothing, at the end */
-#define MAX_BATCH   ((size_t)64 << 10)
-#define MAX_PASS    4096 /* lines, before something else is looked at */
+#define NAP_MS        10 /* after something was written: what comes meanwhile is written at once */
+#define TELL_MS       1000
+#define PATIENCE_MS   1000 /* with a standard output that takes nothing, at the end */
+#define MAX_PATIENCES 10
+#define MAX_BATCH     ((size_t)64 << 10)
+#define MAX_PASS      4096 /* lines, before something else is looked at */
 
 /* Of one thread. */
 struct member {
@@ -36,14 +37,15 @@ LIST_HEAD(member_list, member);
 enum rest { AWAKE, NAPPING, ASLEEP };
 
 static struct {
-    struct gw_log_options options;
+    size_t queue_bytes; /* of each thread */
     gw_log_show_fn show;
     pthread_t thread;
     int wake_fd; /* an eventfd */
     atomic_bool is_running, is_ending;
     _Atomic enum rest rest;
     atomic_uint_fast64_t dropped;
-    atomic_uint asked, answered; /* tickets of who waits until all is written */
+    atomic_uint_fast64_t n_writes; /* that took something */
+    atomic_uint asked, answered;   /* tickets of who waits until all is written */
 
     pthread_mutex_t mutex; /* guards the list, which changes when a thread logs first or leaves */
     struct member_list members;
@@ -76,6 +78,7 @@ size_t gw_log_write(struct gw_str text) {
         if (n < 0 && errno != EINTR && (errno != EAGAIN || !wait_for_room()))
             break;
         written += n > 0 ? (size_t)n : 0;
+        atomic_fetch_add_explicit(&writer.n_writes, n > 0, memory_order_relaxed);
     }
     return written;
 }
@@ -152,7 +155,7 @@ static void tell_folded(int64_t now_ms) {
 }
 
 static void show(const struct gw_log_record *record, int64_t now_ms) {
-    if (!writer.options.fold || !gw_log_fold_holds(&writer.fold, record, now_ms))
+    if (!gw_log_fold_holds(&writer.fold, record, now_ms))
         append_line(record->line);
 }
 
@@ -280,7 +283,7 @@ static void *run(void *unused) {
 /* By the thread's first line. */
 static struct member *enter(void) {
     struct member *member = gw_calloc(1, sizeof *member);
-    member->queue = gw_log_queue_new(writer.options.queue_bytes);
+    member->queue = gw_log_queue_new(writer.queue_bytes);
     pthread_mutex_lock(&writer.mutex);
     LIST_INSERT_HEAD(&writer.members, member, link);
     pthread_mutex_unlock(&writer.mutex);
@@ -361,7 +364,8 @@ static void start_thread(void) {
 }
 
 void gw_log_writer_start(const struct gw_log_options *options, gw_log_show_fn show_line) {
-    writer.options = *options;
+    writer.queue_bytes = options->queue_bytes;
+    writer.fold.every_ms = options->fold_ms;
     writer.show = show_line;
     writer.max_batch = find_max_batch();
     writer.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -370,11 +374,20 @@ void gw_log_writer_start(const struct gw_log_options *options, gw_log_show_fn sh
     catch_crashes();
 }
 
+/* As long as it gets on, but not for ever. */
 static bool join(void) {
+    bool joined = false;
     struct timespec until;
+    uint64_t before;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PATIENCE_MS / 1000;
-    return pthread_timedjoin_np(writer.thread, NULL, &until) == 0;
+    for (int i = 0; i < MAX_PATIENCES && !joined; i++) {
+        before = atomic_load(&writer.n_writes);
+        until.tv_sec += PATIENCE_MS / 1000;
+        joined = pthread_timedjoin_np(writer.thread, NULL, &until) == 0;
+        if (before == atomic_load(&writer.n_writes))
+            break;
+    }
+    return joined;
 }
 
 static void fini(void) {

@@ -38,6 +38,8 @@ static const struct setting table[] = {
     {"LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "info", "debug, info, warn or error"},
     {"LOG_FORMAT", FORMAT, AT(log_format), 0, 0, "auto",
      "json, text (for people), or auto: text on a terminal, else json"},
+    {"LOG_FOLD_SECONDS", SECONDS, AT(log_fold_ms), 0, 86400, "60",
+     "how often errors that repeat are told, with their number; 0: each as it comes"},
     {"LOG_REDACT", TEXT, AT(log_redact), 0, 0, "",
      "further names whose values never appear in the log, comma separated"},
     {"GATEWAY_ENV", MODE, AT(development), 0, 0, "production", "production or development"},

@@ -21,6 +21,7 @@ struct gw_settings {
     int64_t workers;
     enum gw_log_level log_level;
     enum gw_log_format log_format;
+    int64_t log_fold_ms;    /* 0: nothing is folded */
     const char *log_redact; /* names, comma separated, that are secrets' too */
     bool development;
     int64_t drain_ms;

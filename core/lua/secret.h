@@ -1,5 +1,5 @@
-/* gateway.secret: base/secret.h for the prelude. Like gateway.json it needs nothing of the state, so
- * that specs and tools use it as it is. */
+/* gateway.secret: base/secret.h for the prelude. Like gateway.json it needs nothing of the state,
+ * so that specs and tools use it as it is. */
 #ifndef GW_LUA_SECRET_H
 #define GW_LUA_SECRET_H
 

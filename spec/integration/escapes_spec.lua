@@ -165,7 +165,7 @@ describe("the sandbox", function()
     local response <const> = gateway:get "/tools"
     assert.equal(500, response.status)
     local errors <const> = {}
-    for _, line in ipairs(gateway:log()) do
+    for _, line in ipairs(gateway:log_until(response)) do
       if line.route == "GET /tools" and line.level == "error" then errors[#errors + 1] = line end
     end
     assert.equal("gateway_tools.lua:1", errors[1].where)

@@ -84,7 +84,7 @@ describe("jobs", function()
     start()
     assert.equal(2, await(id, "done").attempts)
     assert.equal(200, fetch(id).status)
-    assert.equal(1, #demo.gateway:log "1 jobs were left unfinished: they are queued again")
+    demo.gateway:await_log "1 jobs were left unfinished: they are queued again"
   end)
 
   it("that waited when the process died are done by the next one, whatever it was", function()
@@ -285,8 +285,8 @@ describe("jobs", function()
     demo.gateway:stop()
     demo.settings.DATA_DIR = nil
     start()
-    assert.equal(1, #demo.gateway:log(
-      "DATA_DIR is not set: what sagas have to undo, and jobs, are lost with the process"))
+    demo.gateway:await_log(
+      "DATA_DIR is not set: what sagas have to undo, and jobs, are lost with the process")
     local id <const> = order()
     await(id, "done")
     restart()

@@ -1,5 +1,5 @@
--- What an operator sees in the log, beside the lines of requests (correlation_spec): secrets, errors
--- that repeat, whose line it is, and a standard output that takes nothing.
+-- What an operator sees in the log, beside the lines of requests (correlation_spec): secrets,
+-- errors that repeat, whose line it is, and a standard output that takes nothing.
 local files <const> = require "support.files"
 local front <const> = require "support.gateway"
 local poll <const> = require "support.poll"
@@ -47,7 +47,7 @@ end)
 describe("the log", function()
   teardown(process.end_all)
 
-  -- The lines of error and warning level with this in the message, in order.
+  -- The lines with this in the message, in order.
   local function lines_with(gateway, what)
     local found <const> = {}
     for _, line in ipairs(gateway:log()) do
@@ -64,7 +64,8 @@ describe("the log", function()
     it("says whose line it is, and where it was written", function()
       local response <const> = gateway:get("/warn/7")
       local line <const> = gateway:await_log "careful"
-      assert.same({ "warn", response.headers["x-correlation-id"], "GET /warn/:id", "init.lua:24", 1 },
+      local id <const> = response.headers["x-correlation-id"]
+      assert.same({ "warn", id, "GET /warn/:id", "init.lua:24", 1 },
         { line.level, line.correlation_id, line.route, line.where, line.generation })
       assert.same({ id = "7" }, line.fields)
     end)
@@ -145,6 +146,15 @@ describe("the log", function()
       assert.is_true(first.time <= counted.first_at and counted.first_at <= counted.last_at
         and counted.last_at <= counted.time)
       assert.equal(2, #lines_with(gateway, "another bug"))
+    end)
+
+    it("tells their number though nothing more is logged", function()
+      local gateway <const> = front.start_with(SCRIPT, { LOG_FOLD_SECONDS = 0.2 })
+      for i = 1, 5 do gateway:get("/bug/" .. i) end
+      poll("their number", function()
+        local lines <const> = lines_with(gateway, "no such thing")
+        return lines[#lines] and lines[#lines].repeated
+      end)
     end)
 
     it("is whole where something differs", function()

@@ -135,7 +135,7 @@ describe("scripts that misbehave", function()
   setup(function()
     local behind = gateways.start_with(SCRIPTS, { INVENTORY_SERVICE_URL = "http://127.0.0.1:1" })
     local url = "http://127.0.0.1:" .. behind.port
-    production = gateways.start_with(SCRIPTS, { INVENTORY_SERVICE_URL = url })
+    production = gateways.start_with(SCRIPTS, { INVENTORY_SERVICE_URL = url, LOG_FOLD_SECONDS = 0 })
     development = gateways.start_with(SCRIPTS,
       { INVENTORY_SERVICE_URL = url, GATEWAY_ENV = "development" })
   end)
@@ -148,7 +148,7 @@ describe("scripts that misbehave", function()
   -- The line in which the bug of the request that got `response` is logged.
   local function bug_of(gateway, response)
     local id = response.headers["x-correlation-id"]
-    for _, line in ipairs(gateway:log()) do
+    for _, line in ipairs(gateway:log_until(response)) do
       if line.level == "error" and line.correlation_id == id then return line end
     end
   end
@@ -319,7 +319,7 @@ describe("scripts that misbehave", function()
       local response = production:get("/log-it", "User-Agent: caf\xe9")
       assert.equal("logged", response.body)
       local id = response.headers["x-correlation-id"]
-      for _, line in ipairs(production:log()) do
+      for _, line in ipairs(production:log_until(response)) do
         if line.correlation_id == id and line.message == "seen" then
           assert.equal("caf?", line.fields.agent)
         end

@@ -131,6 +131,12 @@ function Gateway:log_of(response)
   return self:await_log("request", function(line) return line.correlation_id == id end)
 end
 
+-- The log lines up to that of the request that got this response, with this message.
+function Gateway:log_until(response, message)
+  self:log_of(response)
+  return self:log(message)
+end
+
 -- Asks it to end and returns the exit code.
 function Gateway:stop()
   self.process:signal "TERM"

@@ -38,6 +38,12 @@ static const char *due(int64_t at) {
     return told;
 }
 
+static int init(void **state) {
+    (void)state;
+    fold.every_ms = 60000;
+    return 0;
+}
+
 static int fini(void **state) {
     (void)state;
     gw_log_fold_fini(&fold);
@@ -129,15 +135,24 @@ static void at_the_end_all_is_told(void **state) {
     gw_buf_fini(&out);
 }
 
+static void it_may_be_off(void **state) {
+    (void)state;
+    fold.every_ms = 0;
+    assert_false(holds(GW_LOG_WARN, "a", "{" TIME "}", 0));
+    assert_false(holds(GW_LOG_WARN, "a", "{" TIME "}", 0));
+    assert_int_equal(fold.n, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(the_first_is_written_and_the_others_counted, fini),
-        cmocka_unit_test_teardown(each_minute_has_its_count, fini),
-        cmocka_unit_test_teardown(after_a_quiet_minute_it_is_a_first_again, fini),
-        cmocka_unit_test_teardown(what_differs_is_not_folded, fini),
-        cmocka_unit_test_teardown(a_very_long_line_is_not_folded, fini),
-        cmocka_unit_test_teardown(the_kinds_are_bounded, fini),
-        cmocka_unit_test_teardown(at_the_end_all_is_told, fini),
+        cmocka_unit_test_setup_teardown(the_first_is_written_and_the_others_counted, init, fini),
+        cmocka_unit_test_setup_teardown(each_minute_has_its_count, init, fini),
+        cmocka_unit_test_setup_teardown(after_a_quiet_minute_it_is_a_first_again, init, fini),
+        cmocka_unit_test_setup_teardown(what_differs_is_not_folded, init, fini),
+        cmocka_unit_test_setup_teardown(a_very_long_line_is_not_folded, init, fini),
+        cmocka_unit_test_setup_teardown(the_kinds_are_bounded, init, fini),
+        cmocka_unit_test_setup_teardown(it_may_be_off, init, fini),
+        cmocka_unit_test_setup_teardown(at_the_end_all_is_told, init, fini),
     };
     return cmocka_run_group_tests_name("log_fold", tests, NULL, NULL);
 }

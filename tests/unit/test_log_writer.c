@@ -23,8 +23,8 @@
 static int real_stdout;
 static char *text; /* what was read back, with a NUL */
 
-static void start(int fd, bool fold) {
-    struct gw_log_options options = {.queue_bytes = QUEUE, .fold = fold};
+static void start(int fd, bool folds) {
+    struct gw_log_options options = {.queue_bytes = QUEUE, .fold_ms = folds ? 60000 : 0};
     fflush(stdout);
     dup2(fd, STDOUT_FILENO);
     gw_log_set_format(GW_LOG_JSON);
@@ -57,6 +57,33 @@ static unsigned count(const char *haystack, const char *needle) {
     for (; (haystack = strstr(haystack, needle)); haystack += strlen(needle))
         n++;
     return n;
+}
+
+/* Reads lines until there is one with this in it; how many were read before. */
+static unsigned read_lines_until(int fd, const char *what) {
+    char buffer[4096], line[8192];
+    size_t n_line = 0;
+    unsigned n_lines = 0;
+    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;) {
+        for (ssize_t i = 0; i < n; i++) {
+            assert_true(n_line + 1 < sizeof line);
+            line[n_line++] = buffer[i];
+            if (buffer[i] != '\n')
+                continue;
+            line[n_line] = '\0';
+            assert_memory_equal(line, "{\"time\":\"", 9);
+            assert_string_equal(line + n_line - 2, "}\n");
+            if (strstr(line, what)) {
+                free(text);
+                text = strdup(line);
+                return n_lines;
+            }
+            n_lines++;
+            n_line = 0;
+        }
+    }
+    fail_msg("no line with %s", what);
+    return 0;
 }
 
 /* --- several threads --- */
@@ -151,6 +178,22 @@ static void what_repeats_is_folded_if_wished(void **state) {
     }
 }
 
+static void it_tells_what_it_folded_by_itself(void **state) {
+    (void)state;
+    int fds[2];
+    struct gw_log_options options = {.queue_bytes = QUEUE, .fold_ms = 20};
+    assert_int_equal(pipe(fds), 0);
+    fflush(stdout);
+    dup2(fds[1], STDOUT_FILENO);
+    gw_log_start(&options);
+    for (int i = 0; i < 3; i++)
+        gw_log(GW_LOG_WARN, "again");
+    read_lines_until(fds[0], "\"repeated\":"); /* and nothing else is logged meanwhile */
+    stop();
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void the_writer_makes_text_of_it(void **state) {
     (void)state;
     int fd = new_file();
@@ -173,33 +216,6 @@ static void the_writer_makes_text_of_it(void **state) {
 static void take_pipe(int fds[2]) {
     assert_int_equal(pipe(fds), 0);
     fcntl(fds[1], F_SETPIPE_SZ, 4096);
-}
-
-/* Reads lines until there is one with this in it; how many were read before. */
-static unsigned read_lines_until(int fd, const char *what) {
-    char buffer[4096], line[8192];
-    size_t n_line = 0;
-    unsigned n_lines = 0;
-    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;) {
-        for (ssize_t i = 0; i < n; i++) {
-            assert_true(n_line + 1 < sizeof line);
-            line[n_line++] = buffer[i];
-            if (buffer[i] != '\n')
-                continue;
-            line[n_line] = '\0';
-            assert_memory_equal(line, "{\"time\":\"", 9);
-            assert_string_equal(line + n_line - 2, "}\n");
-            if (strstr(line, what)) {
-                free(text);
-                text = strdup(line);
-                return n_lines;
-            }
-            n_lines++;
-            n_line = 0;
-        }
-    }
-    fail_msg("no line with %s", what);
-    return 0;
 }
 
 #define N_MANY 20000
@@ -332,6 +348,7 @@ int main(void) {
         cmocka_unit_test(without_a_writer_it_is_written_at_once),
         cmocka_unit_test(the_level_may_change_meanwhile),
         cmocka_unit_test(what_repeats_is_folded_if_wished),
+        cmocka_unit_test(it_tells_what_it_folded_by_itself),
         cmocka_unit_test(the_writer_makes_text_of_it),
         cmocka_unit_test(a_full_pipe_holds_nobody_up),
         cmocka_unit_test(a_pipe_that_does_not_block_loses_nothing),

@@ -631,6 +631,7 @@ function gateway.buffer() end
 function gateway.now() end
 
 --- One line with its fields, the correlation id and the place in the script. print() is log.info.
+--- What is called like a secret, or looks like one, is not shown; see the README.
 ---@class gateway.log
 local log = {}
 
