@@ -51,7 +51,7 @@ static void log_faults(const struct gw_generations *g, const char *message, cons
         gw_log_str(line, "file", first.file);
         gw_log_int(line, "line", first.line);
     }
-    gw_log_str(line, "error", first.message);
+    gw_log_safe(line, "error", first.message);
     gw_log_int(line, "errors", n);
     if (g->live)
         gw_log_int(line, "generation", g->live->number); /* goes on */
