@@ -84,9 +84,7 @@ void gw_log(enum gw_log_level level, const char *format, ...) {
     va_end(args);
     struct gw_buf safe = {0};
     gw_secret_append(&safe, gw_str_from(message));
-    struct gw_buf *line = gw_log_begin_str(level, gw_buf_str(&safe));
-    gw_log_same(line, gw_buf_str(&safe));
-    gw_log_end(line);
+    gw_log_end(gw_log_begin_str(level, gw_buf_str(&safe)));
     gw_buf_fini(&safe);
 }
 

@@ -47,8 +47,8 @@ void gw_log_key(struct gw_buf *line, const char *key); /* the caller appends the
 void gw_log_end(struct gw_buf *line);
 
 /* Adds to what makes this line, a warning or an error, the same as another of its level: then it is
- * folded (log_fold.h). Without it a line is never folded; one of gw_log() is what it says. Any
- * number of times, between begin and end. */
+ * folded (log_fold.h). Without it a line is never folded: not what tells of a change, as of a
+ * breaker, which may come and go within a minute. Any number of times, between begin and end. */
 void gw_log_same(struct gw_buf *line, struct gw_str part);
 void gw_log_same_int(struct gw_buf *line, int64_t part);
 

@@ -71,15 +71,25 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     retry_later(server);
 }
 
+static void log_not_accepting(const char *why) {
+    if (!gw_log_enabled(GW_LOG_WARN))
+        return;
+    struct gw_buf *line = gw_log_begin(GW_LOG_WARN, "cannot accept connections");
+    gw_log_str(line, "error", gw_str_from(why));
+    gw_log_same(line, GW_STR("accept"));
+    gw_log_same(line, gw_str_from(why));
+    gw_log_end(line);
+}
+
 /* Out of descriptors, most likely. The waiting connection keeps the listener readable, so to go on
- * would be to spin. One line of log for each retry. */
+ * would be to spin. One line of log for each retry, folded. */
 static void on_accept_error(struct evconnlistener *listener, void *user) {
     (void)listener;
     struct gw_server *server = user;
     pause_accept(server);
     if (evtimer_pending(&server->retry_accept, NULL))
         return;
-    gw_log(GW_LOG_WARN, "cannot accept connections: %s", strerror(errno));
+    log_not_accepting(strerror(errno));
     retry_later(server);
 }
 

@@ -163,18 +163,27 @@ static void the_level_may_change_meanwhile(void **state) {
     assert_non_null(strstr(text, "\"yes\""));
 }
 
+static void warn(const char *what) {
+    struct gw_buf *line = gw_log_begin(GW_LOG_WARN, what);
+    gw_log_same(line, gw_str_from(what));
+    gw_log_end(line);
+}
+
 static void what_repeats_is_folded_if_wished(void **state) {
     (void)state;
     for (int fold = 0; fold < 2; fold++) {
         int fd = new_file();
         start(fd, fold);
         for (int i = 0; i < 100; i++)
-            gw_log(GW_LOG_WARN, "again");
-        gw_log(GW_LOG_WARN, "other");
+            warn("again");
+        warn("other");
+        for (int i = 0; i < 3; i++)
+            gw_log(GW_LOG_WARN, "it changed"); /* has not said what makes it the same */
         stop();
         assert_int_equal(count(read_back(fd), "\"again\""), fold ? 2 : 100);
         assert_int_equal(count(text, "\"message\":\"again\",\"repeated\":99,\"first_at\""), fold);
         assert_int_equal(count(text, "\"message\":\"other\"}\n"), 1);
+        assert_int_equal(count(text, "\"it changed\"}\n"), 3);
     }
 }
 
@@ -187,7 +196,7 @@ static void it_tells_what_it_folded_by_itself(void **state) {
     dup2(fds[1], STDOUT_FILENO);
     gw_log_start(&options);
     for (int i = 0; i < 3; i++)
-        gw_log(GW_LOG_WARN, "again");
+        warn("again");
     read_lines_until(fds[0], "\"repeated\":"); /* and nothing else is logged meanwhile */
     stop();
     close(fds[0]);
