@@ -196,6 +196,9 @@ static void give_back_attempt(struct gw_job *job) {
 static void begin_written(struct gw_journal_op *op, bool ok) {
     struct gw_job *job = job_of(op);
     struct gw_job_runner *runner = job->runner;
+    pthread_mutex_lock(&job->jobs->mutex);
+    job->is_beginning = false;
+    pthread_mutex_unlock(&job->jobs->mutex);
     if (ok && (job->is_over_elsewhere || is_cancelled(job)))
         finish_off(job);
     else if (!ok)
@@ -211,6 +214,7 @@ static void begin_written(struct gw_journal_op *op, bool ok) {
 static void begin(struct gw_job *job) {
     struct gw_buf nothing = {0};
     pthread_mutex_lock(&job->jobs->mutex);
+    job->is_beginning = true;
     job->record.attempts++;
     atomic_store(&job->progress, 0);
     pthread_mutex_unlock(&job->jobs->mutex);

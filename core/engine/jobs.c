@@ -81,11 +81,16 @@ struct gw_job *gw_jobs_add(struct gw_jobs *jobs, struct gw_job_record *take_reco
     return job;
 }
 
-/* What is not durable has not happened: one whose end is being written still runs. */
+/* What is not durable has not happened: one whose attempt is being written still waits for it, one
+ * whose end is being written still runs. */
 static struct gw_job_record known_of(const struct gw_job *job) {
     struct gw_job_record record = job->record;
     record.args = GW_STR("");
     record.progress = atomic_load(&job->progress);
+    if (job->is_beginning) {
+        record.state = GW_STORED_JOB_QUEUED;
+        record.attempts--;
+    }
     if (record.state > GW_STORED_JOB_RUNNING) {
         record.state = GW_STORED_JOB_RUNNING;
         record.result = GW_STR("");

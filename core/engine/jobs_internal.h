@@ -27,6 +27,7 @@ struct gw_job {
     enum gw_job_phase phase;
     struct gw_job_runner *runner;
     bool is_cancelled;           /* in the journal it is; the runner has not looked yet */
+    bool is_beginning;           /* its next attempt is in the record, and not in the journal yet */
     struct gw_job_record record; /* but the result; id, kind, args, correlation id never change */
     atomic_int progress;
 
