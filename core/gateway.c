@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "engine/watch.h"
 #include "lua/generations.h"
+#include "policy/metric_core.h"
 #include "worker.h"
 
 #include <event2/event.h>
@@ -353,6 +354,7 @@ int gw_gateway_run(const struct gw_settings *settings) {
     start_log(settings);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* until it is waited for */
+    gw_metrics_init();
     init(&gateway, settings);
     bool ok = start(&gateway, &error);
     if (ok)

@@ -175,6 +175,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     };
     worker->shared = shared;
     worker->index = index;
+    worker->no_route = gw_meter_of_no_route();
     worker->base = event_base_new();
     worker->client = gw_client_new(worker->base, &options);
     worker->caller = gw_caller_new(worker->base, worker->client);
@@ -242,6 +243,7 @@ static void *run(void *user) {
     struct gw_worker *worker = user;
     event_base_dispatch(worker->base);
     gw_sagas_stop(worker->sagas);
+    gw_metric_end_thread();
     gw_log_end_thread();
     return NULL;
 }

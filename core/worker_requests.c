@@ -4,11 +4,12 @@
 #include "base/clock.h"
 #include "lua/flow.h"
 
-#define CLIENT_CLOSED   499 /* in the log only: nginx's number for a client that did not wait */
+/* In the log and the metrics only: nginx's number for a client that did not wait. */
+#define CLIENT_CLOSED   GW_METER_CLIENT_CLOSED
 #define MAX_PATIENCE_MS (86400 * 1000)
 
 static void log_request(const struct gw_worker *worker, const struct gw_exchange *exchange,
-                        unsigned status, size_t bytes) {
+                        unsigned status, size_t bytes, int64_t duration_us) {
     if (!gw_log_enabled(GW_LOG_INFO))
         return;
     const struct gw_message *message = gw_exchange_message(exchange);
@@ -18,7 +19,7 @@ static void log_request(const struct gw_worker *worker, const struct gw_exchange
     gw_log_str(line, "method", gw_message_method(message));
     gw_log_str(line, "path", gw_message_path(message));
     gw_log_int(line, "status", status);
-    gw_log_ms(line, "duration_ms", gw_clock_us() - gw_exchange_started_us(exchange));
+    gw_log_ms(line, "duration_ms", duration_us);
     gw_log_int(line, "bytes", (int64_t)bytes);
     gw_log_str(line, "client", gw_exchange_client(exchange));
     if (flow)
@@ -28,16 +29,27 @@ static void log_request(const struct gw_worker *worker, const struct gw_exchange
     gw_log_end(line);
 }
 
+/* One look at the clock for the log and the metrics. */
+static void tell_of_end(const struct gw_worker *worker, const struct gw_exchange *exchange,
+                        unsigned status, size_t bytes) {
+    const struct gw_flow *flow = gw_exchange_user(exchange);
+    struct gw_meter *meter = flow ? gw_flow_route(flow)->meter : worker->no_route;
+    int64_t duration_us = gw_clock_us() - gw_exchange_started_us(exchange);
+    gw_meter_count_request(meter, gw_message_method(gw_exchange_message(exchange)), status,
+                           duration_us);
+    log_request(worker, exchange, status, bytes, duration_us);
+}
+
 static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
     struct gw_flow *flow = gw_exchange_user(exchange);
-    log_request(user, exchange, status, bytes);
+    tell_of_end(user, exchange, status, bytes);
     if (flow)
         gw_flow_replied(flow);
 }
 
 static void on_abort(struct gw_exchange *exchange, void *user) {
     struct gw_flow *flow = gw_exchange_user(exchange);
-    log_request(user, exchange, CLIENT_CLOSED, 0);
+    tell_of_end(user, exchange, CLIENT_CLOSED, 0);
     if (flow)
         gw_flow_abandon(flow);
 }

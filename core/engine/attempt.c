@@ -91,12 +91,25 @@ static void report(struct gw_attempt *attempt, enum gw_breaker_report what, int6
     gw_breaker_report(attempt->call->backend->breaker, attempt->permit, what, duration_ms, now_ms);
 }
 
+static void over(struct gw_attempt *attempt) {
+    attempt->sent = NULL;
+    gw_metric_add(attempt->call->backend->meter->in_flight, -1);
+}
+
+/* Of the client's own: see client.h. */
+static void count_repeat(struct gw_attempt *attempt, const struct gw_call_response *response) {
+    if (!response->was_repeated)
+        return;
+    attempt->call->result.attempts++;
+    gw_metric_add(attempt->call->backend->meter->attempts, 1);
+}
+
 static void on_response(void *user, struct gw_call_response *response) {
     struct gw_attempt *attempt = user;
     enum gw_failure failure = failure_of(attempt, response);
     enum gw_breaker_report what = report_of(attempt, failure, response);
-    attempt->sent = NULL;
-    attempt->call->result.attempts += response->was_repeated;
+    over(attempt);
+    count_repeat(attempt, response);
     gw_line_moves(attempt->call->caller, attempt->call->backend);
     if (what == GW_BREAKER_FAILURE)
         atomic_store(&attempt->call->backend->last_error, gw_backend_error(failure, response));
@@ -109,7 +122,7 @@ void gw_attempt_cancel(struct gw_attempt *attempt) {
     if (!attempt->sent)
         return;
     gw_call_cancel(attempt->sent);
-    attempt->sent = NULL;
+    over(attempt);
     gw_line_moves(attempt->call->caller, attempt->call->backend);
     report(attempt, GW_BREAKER_IGNORED, 0);
 }
@@ -192,6 +205,8 @@ static void send_it(struct gw_attempt *attempt, int64_t limit_ms) {
         .max_response = call->target->max_response,
     };
     attempt->sent = gw_client_start(call->caller->client, &sent, on_response, attempt);
+    gw_metric_add(call->backend->meter->attempts, 1);
+    gw_metric_add(call->backend->meter->in_flight, 1);
 }
 
 enum gw_start gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms,

@@ -40,6 +40,14 @@ static void give_hedges_place_back(struct gw_backend_call *call) {
     call->attempts[1].has_place = false;
 }
 
+_Static_assert(GW_METER_CALL_CANCELLED == GW_FAILURE_CANCELLED, "meters know it by its number");
+
+static void count(const struct gw_backend_call *call, enum gw_failure failure,
+                  int64_t duration_us) {
+    const char *name = failure == GW_FAILURE_NONE ? "success" : gw_failure_name(failure);
+    gw_meter_count_call(call->backend->meter, failure, name, call->result.status, duration_us);
+}
+
 static void release(struct gw_backend_call *call) {
     event_del(&call->timer);
     gw_line_give_place_back(call);
@@ -53,6 +61,7 @@ static void release(struct gw_backend_call *call) {
 static void deliver(struct gw_backend_call *call) {
     gw_line_give_place_back(call);
     call->result.duration_us = gw_clock_us() - call->started_us;
+    count(call, call->result.failure, call->result.duration_us);
     GW_CRASH_POINT("after_answer");
     call->done(call->user, &call->result);
     release(call);
@@ -75,6 +84,8 @@ void gw_backend_cancel(struct gw_backend_call *call) {
         gw_line_leave(call);
     gw_attempt_cancel(&call->attempts[0]);
     gw_attempt_cancel(&call->attempts[1]);
+    call->result.status = 0; /* of an attempt before, if there was one */
+    count(call, GW_FAILURE_CANCELLED, gw_clock_us() - call->started_us);
     release(call);
 }
 
@@ -237,6 +248,8 @@ static void retry(struct gw_backend_call *call, int64_t now_ms) {
     if (gw_hosts_have_room(call, now_ms))
         start = gw_attempt_start(&call->attempts[0], now_ms, &ignored);
     if (start == GW_START_SENT)
+        gw_metric_add(call->backend->meter->retries, 1);
+    if (start == GW_START_SENT)
         await(call);
     else if (start == GW_START_NO_ROOM)
         gw_timer_set(&call->timer, GW_LOOK_MS);
@@ -272,6 +285,8 @@ static void hedge(struct gw_backend_call *call) {
         !gw_retry_budget_withdraw(call->backend->budget, now_ms) ||
         gw_attempt_start(&call->attempts[1], now_ms, &ignored) != GW_START_SENT)
         give_hedges_place_back(call);
+    else
+        gw_metric_add(call->backend->meter->hedges, 1);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *user) {

@@ -8,6 +8,7 @@
 #include "policy/balancer.h"
 #include "policy/bulkhead.h"
 #include "policy/health.h"
+#include "policy/metric_meter.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -50,6 +51,7 @@ struct gw_backend {
     char *name;                     /* owned */
     struct gw_breaker *breaker;     /* owned */
     struct gw_retry_budget *budget; /* owned */
+    struct gw_meter *meter;         /* not owned */
     struct gw_bulkhead bulkhead;
     struct gw_backend_host *hosts;      /* owned: each there has been, as the targets */
     struct gw_target *targets;          /* owned; both lists are guarded by the list's mutex */
@@ -72,9 +74,10 @@ void gw_backend_configure_host(struct gw_backend_host *host,
                                const struct gw_health_check *health);
 void gw_backend_free_hosts(struct gw_backend *backend);
 
-/* backends.c: one line for each change of a breaker; `host` is NULL for the backend's own. */
-void gw_backend_log_change(const struct gw_backend *backend, const char *host,
-                           const struct gw_breaker_change *change);
+/* backends.c: one line for each change of a breaker, which is counted, too; `host` is NULL for the
+ * backend's own. */
+void gw_backend_tell_change(const struct gw_backend *backend, const char *host,
+                            const struct gw_breaker_change *change);
 
 /* --- One worker's --- */
 

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/metric_core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,17 +82,23 @@ static void log_change(const char *kind, const char *name, const char *host,
     gw_log_end(line);
 }
 
-void gw_backend_log_change(const struct gw_backend *backend, const char *host,
-                           const struct gw_breaker_change *change) {
+void gw_backend_tell_change(const struct gw_backend *backend, const char *host,
+                            const struct gw_breaker_change *change) {
+    gw_metric_add(gw_core_metric(GW_CORE_BREAKER_TRANSITIONS, backend->name, host,
+                                 gw_breaker_state_name(change->to)),
+                  1);
     log_change("backend", backend->name, host, change, atomic_load(&backend->last_error));
 }
 
 static void on_backend_change(void *user, const struct gw_breaker_change *change) {
-    gw_backend_log_change(user, NULL, change);
+    gw_backend_tell_change(user, NULL, change);
 }
 
 static void on_breaker_change(void *user, const struct gw_breaker_change *change) {
     const struct named_breaker *named = user;
+    gw_metric_add(gw_core_metric(GW_CORE_NAMED_BREAKER_TRANSITIONS, named->name,
+                                 gw_breaker_state_name(change->to), NULL),
+                  1);
     log_change("name", named->name, NULL, change, NULL);
 }
 
@@ -119,6 +126,7 @@ static struct gw_backend *add_backend(struct gw_backends *backends, const char *
                                       const struct gw_backend_options *options) {
     struct gw_backend *backend = gw_calloc(1, sizeof *backend);
     backend->name = gw_strdup(name);
+    backend->meter = gw_meter_of_backend(gw_str_from(name));
     backend->breaker = gw_breaker_new(breaker_options(options), on_backend_change, backend);
     backend->budget = gw_retry_budget_new(options->budget);
     gw_bulkhead_init(&backend->bulkhead);

@@ -14,7 +14,7 @@
 
 static void on_change(void *user, const struct gw_breaker_change *change) {
     const struct gw_backend_host *host = user;
-    gw_backend_log_change(host->backend, host->url, change);
+    gw_backend_tell_change(host->backend, host->url, change);
 }
 
 static struct gw_backend_host *find(const struct gw_backend *backend, struct gw_str url) {

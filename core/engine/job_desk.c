@@ -152,6 +152,8 @@ static void cancel_here(struct gw_jobs *jobs, struct gw_str id) {
 
 static void removed(struct gw_journal_op *op, bool ok) {
     struct gw_job_query *query = (struct gw_job_query *)op;
+    if (ok && query->n_found && query->found->state <= GW_STORED_JOB_RUNNING)
+        gw_jobs_count_end(query->found->kind, "cancelled");
     if (ok && query->n_found)
         cancel_here(query->runner->jobs, query->asked.id);
     tell(query, ok);

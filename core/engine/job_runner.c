@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/metric_core.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -106,8 +107,16 @@ static bool is_cancelled(struct gw_job *job) {
     return yes;
 }
 
+static void count_end(const struct gw_job *job) {
+    if (!job->is_over_elsewhere)
+        gw_jobs_count_end(job->record.kind,
+                          job->record.state == GW_STORED_JOB_DONE ? "done" : "failed");
+}
+
 static void end_written(struct gw_journal_op *op, bool ok) {
     struct gw_job *job = job_of(op);
+    if (ok)
+        count_end(job);
     if (ok)
         finish_off(job);
     else if (!job->runner->is_freed)
@@ -164,9 +173,20 @@ void gw_job_give_up(struct gw_job_runner *runner, struct gw_job *job) {
     end_as(job, GW_STORED_JOB_FAILED);
 }
 
+static void count_retry(const struct gw_job *job) {
+    struct gw_metric_family *family = gw_core_family(GW_CORE_JOB_RETRIES);
+    if (family)
+        gw_metric_add(gw_metric_series(family, &job->record.kind), 1);
+}
+
 static int64_t pause_of(const struct gw_job *job) {
     unsigned doubled = job->record.attempts - 1;
     return job->jobs->limits.pause_ms << (doubled < 10 ? doubled : 10);
+}
+
+static void try_again(struct gw_job *job) {
+    count_retry(job);
+    pause_job(job, pause_of(job));
 }
 
 void gw_job_end(struct gw_job *job, enum gw_job_outcome outcome, struct gw_buf *take_text) {
@@ -177,7 +197,7 @@ void gw_job_end(struct gw_job *job, enum gw_job_outcome outcome, struct gw_buf *
     else if (outcome == GW_JOB_INTERRUPTED)
         interrupt(job);
     else if (outcome == GW_JOB_FAILED_FOR_NOW && job->record.attempts < job->jobs->limits.attempts)
-        pause_job(job, pause_of(job));
+        try_again(job);
     else if (outcome == GW_JOB_DONE)
         end_done(job);
     else

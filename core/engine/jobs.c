@@ -1,6 +1,7 @@
 #include "engine/jobs_internal.h"
 
 #include "base/alloc.h"
+#include "policy/metric_core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,20 @@ void gw_jobs_queue(struct gw_job *job) {
     job->runner = NULL;
     TAILQ_INSERT_TAIL(&job->jobs->queue, job, queue_link);
     gw_jobs_give_out(job->jobs);
+}
+
+void gw_jobs_count_end(struct gw_str kind, const char *outcome) {
+    struct gw_metric_family *family = gw_core_family(GW_CORE_JOBS);
+    const struct gw_str values[] = {kind, gw_str_from(outcome)};
+    if (family)
+        gw_metric_add(gw_metric_series(family, values), 1);
+}
+
+void gw_jobs_counts(struct gw_jobs *jobs, unsigned *running, unsigned *waiting) {
+    pthread_mutex_lock(&jobs->mutex);
+    *running = jobs->n_running;
+    *waiting = jobs->n - jobs->n_running;
+    pthread_mutex_unlock(&jobs->mutex);
 }
 
 void gw_jobs_let_go(struct gw_job *job) {

@@ -32,6 +32,9 @@ struct gw_job_limits {
 struct gw_jobs *gw_jobs_new(const struct gw_job_limits *limits);
 void gw_jobs_free(struct gw_jobs *jobs); /* after its runners */
 
+/* How many run, and how many wait, also for another attempt. Any thread. */
+void gw_jobs_counts(struct gw_jobs *jobs, unsigned *running, unsigned *waiting);
+
 /* --- A worker's side --- */
 
 struct gw_job_work {

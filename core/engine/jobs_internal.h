@@ -85,6 +85,9 @@ void gw_jobs_wake(struct gw_job_runner *runner);
 
 void gw_job_record_copy(struct gw_job_record *to, const struct gw_job_record *from);
 
+/* One is over: "done", "failed", "cancelled". */
+void gw_jobs_count_end(struct gw_str kind, const char *outcome);
+
 /* --- job_runner.c --- */
 
 /* It has had all its attempts, and nobody knows more than that. */

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/metric_core.h"
 
 #include <event2/event.h>
 #include <poll.h>
@@ -38,6 +39,10 @@ struct gw_journal {
     struct gw_journal_counts counts;
 
     _Atomic(const char *) fault; /* one of `faults`, or NULL */
+
+    struct {
+        struct gw_metric commit, queued, operations, transactions, failures, ok;
+    } metrics;
 
     /* The thread's own. */
     struct gw_store *store; /* owned */
@@ -84,6 +89,7 @@ static void note_fault(struct gw_journal *journal) {
     const char *text = keep_text(journal, *why ? why : "an operation failed");
     if (atomic_exchange(&journal->fault, text) != text)
         gw_log(GW_LOG_ERROR, "%s: %s", journal->store->name, text);
+    gw_metric_set(journal->metrics.ok, 0);
     journal->check_ms = gw_clock_ms() + CHECK_MS;
 }
 
@@ -93,6 +99,7 @@ static void check(struct gw_journal *journal) {
         return;
     }
     atomic_store(&journal->fault, NULL);
+    gw_metric_set(journal->metrics.ok, 1);
     gw_log(GW_LOG_INFO, "%s: it can be written again", journal->store->name);
 }
 
@@ -100,6 +107,7 @@ static void check(struct gw_journal *journal) {
 
 static bool begin(struct gw_journal *journal) {
     journal->n_begun++;
+    gw_metric_add(journal->metrics.transactions, 1);
     return journal->store->functions->begin(journal->store);
 }
 
@@ -170,6 +178,7 @@ static unsigned run_batch(struct gw_journal *journal, struct op_list *batch) {
 static void tell(struct gw_journal *journal, struct op_list *batch, unsigned n_failed) {
     struct gw_journal_op *op;
     pthread_mutex_lock(&journal->mutex);
+    gw_metric_add(journal->metrics.failures, n_failed);
     journal->counts.failures += n_failed;
     journal->counts.transactions = journal->n_begun;
     while ((op = STAILQ_FIRST(batch))) {
@@ -178,13 +187,16 @@ static void tell(struct gw_journal *journal, struct op_list *batch, unsigned n_f
         if (STAILQ_EMPTY(&port->ended))
             eventfd_write(port->fd, 1);
         STAILQ_INSERT_TAIL(&port->ended, op, link);
+        gw_metric_add(journal->metrics.operations, 1);
         journal->counts.operations++;
     }
     pthread_mutex_unlock(&journal->mutex);
 }
 
 static void serve(struct gw_journal *journal, struct op_list *batch) {
+    int64_t started_us = gw_clock_us();
     unsigned n_failed = run_batch(journal, batch);
+    gw_metric_observe_us(journal->metrics.commit, gw_clock_us() - started_us);
     if (n_failed == 0 && is_faulty(journal))
         check(journal); /* what went well may have been reading */
     journal->clean_ms = least(journal->clean_ms, gw_clock_ms() + CLEAN_MS);
@@ -245,6 +257,7 @@ static bool take(struct gw_journal *journal, struct op_list *batch) {
     for (unsigned n = 0; n < MAX_BATCH && (op = STAILQ_FIRST(&journal->queue)); n++) {
         STAILQ_REMOVE_HEAD(&journal->queue, link);
         STAILQ_INSERT_TAIL(batch, op, link);
+        gw_metric_add(journal->metrics.queued, -1);
         journal->counts.queued--;
     }
     bool is_over = journal->is_ending && STAILQ_EMPTY(batch);
@@ -260,8 +273,20 @@ static void *run(void *user) {
             serve(journal, &batch);
         look_after(journal);
     }
+    gw_metric_end_thread();
     gw_log_end_thread();
     return NULL;
+}
+
+static void find_metrics(struct gw_journal *journal) {
+    const char *store = journal->store->name;
+    journal->metrics.commit = gw_core_metric(GW_CORE_JOURNAL_COMMIT, store, NULL, NULL);
+    journal->metrics.queued = gw_core_metric(GW_CORE_JOURNAL_QUEUE, store, NULL, NULL);
+    journal->metrics.operations = gw_core_metric(GW_CORE_JOURNAL_OPERATIONS, store, NULL, NULL);
+    journal->metrics.transactions = gw_core_metric(GW_CORE_JOURNAL_TRANSACTIONS, store, NULL, NULL);
+    journal->metrics.failures = gw_core_metric(GW_CORE_JOURNAL_FAILURES, store, NULL, NULL);
+    journal->metrics.ok = gw_core_metric(GW_CORE_JOURNAL_OK, store, NULL, NULL);
+    gw_metric_set(journal->metrics.ok, 1);
 }
 
 /* Signals are for the control thread. */
@@ -292,6 +317,7 @@ struct gw_journal *gw_journal_new(struct gw_store *take_store,
     atomic_init(&journal->fault, NULL);
     journal->store = take_store;
     journal->limits = *limits;
+    find_metrics(journal);
     start_thread(journal);
     return journal;
 }
@@ -376,6 +402,7 @@ void gw_journal_submit(struct gw_journal_port *port, struct gw_journal_op *op) {
     port->under_way++;
     pthread_mutex_lock(&journal->mutex);
     STAILQ_INSERT_TAIL(&journal->queue, op, link);
+    gw_metric_add(journal->metrics.queued, 1);
     journal->counts.queued++;
     pthread_cond_signal(&journal->work);
     pthread_mutex_unlock(&journal->mutex);

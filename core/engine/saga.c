@@ -170,6 +170,7 @@ bool gw_saga_commit(struct gw_saga *saga, struct gw_str result, struct gw_saga_w
 
 static void committed(struct gw_saga *saga) {
     saga->record.state = GW_SAGA_COMMITTED;
+    gw_metric_add(gw_count.sagas_committed, 1);
     gw_saga_over(saga);
     gw_saga_answer_end(saga, GW_SAGA_WRITTEN);
 }
@@ -223,6 +224,7 @@ static void commit_written(struct gw_saga *saga, bool ok, uint64_t version) {
 
 void gw_saga_over(struct gw_saga *saga) {
     gw_saga_stop_undo(saga);
+    gw_saga_leave_parking(saga);
     saga->phase = GW_SAGA_OVER;
     saga->is_dirty = false;
     for (unsigned i = 0; i < saga->n_steps; i++)
@@ -255,6 +257,8 @@ void gw_saga_written(struct gw_saga *saga, enum gw_saga_verdict verdict, uint64_
     bool ok = verdict == GW_SAGA_IS_WRITTEN;
     if (saga->sagas->is_stopped)
         return;
+    if (verdict == GW_SAGA_IS_RESOLVED)
+        gw_metric_add(gw_count.sagas_resolved, 1);
     if (verdict == GW_SAGA_IS_TAKEN || verdict == GW_SAGA_IS_RESOLVED) {
         put_aside(saga, verdict == GW_SAGA_IS_TAKEN ? GW_SAGA_TAKEN : GW_SAGA_ENDED);
     } else if (saga->phase == GW_SAGA_COMMITTING) {

@@ -5,6 +5,7 @@
 #define GW_ENGINE_SAGA_INTERNAL_H
 
 #include "engine/saga.h"
+#include "policy/metric_core.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -121,6 +122,7 @@ void gw_saga_tell_round(struct gw_saga *saga, bool ok, uint64_t version);
 void gw_saga_may_undo(struct gw_saga *saga, bool ok, uint64_t version); /* if it waits for it */
 void gw_saga_undo_now(struct gw_saga *saga);                            /* if it is parked */
 void gw_saga_stop_undo(struct gw_saga *saga);                           /* ends what is under way */
+void gw_saga_leave_parking(struct gw_saga *saga);                       /* is counted */
 void gw_saga_load(struct gw_saga *saga);                                /* its turn has come */
 void gw_saga_on_timer(struct gw_saga *saga);
 

@@ -99,6 +99,7 @@ static void undo_answered(void *user, struct gw_backend_result *result) {
     step->record.undo_attempts++;
     bool is_done = result->failure == GW_FAILURE_NONE ||
                    (result->failure == GW_FAILURE_STATUS && result->status == GONE);
+    gw_metric_add(is_done ? gw_count.undos_done : gw_count.undos_failed, 1);
     if (is_done) {
         mark_undone(saga, step);
     } else {
@@ -167,9 +168,15 @@ static int64_t parked_ms(const struct gw_saga *saga) {
     return ms - (int64_t)arc4random_uniform((uint32_t)(ms / 2 + 1));
 }
 
+void gw_saga_leave_parking(struct gw_saga *saga) {
+    if (saga->phase == GW_SAGA_PARKED)
+        gw_metric_add(gw_count.sagas_parked, -1);
+}
+
 static void park(struct gw_saga *saga) {
     int64_t ms = parked_ms(saga), next_ms = gw_clock_wall_ms() + ms;
     saga->phase = GW_SAGA_PARKED;
+    gw_metric_add(gw_count.sagas_parked, 1);
     for (unsigned i = 0; i < saga->n_steps; i++) {
         struct gw_saga_step *step = saga->steps[i];
         step->is_tried = false;
@@ -184,6 +191,7 @@ static void park(struct gw_saga *saga) {
 static void finish(struct gw_saga *saga) {
     saga->phase = GW_SAGA_OVER;
     saga->record.state = GW_SAGA_UNDONE;
+    gw_metric_add(gw_count.sagas_undone, 1);
     gw_saga_touch(saga);
     if (saga->round > 1 || saga->is_recovered)
         log_finished(saga);
@@ -220,6 +228,7 @@ static void go_on(struct gw_saga *saga) {
 }
 
 static void begin_round(struct gw_saga *saga) {
+    gw_saga_leave_parking(saga);
     saga->phase = GW_SAGA_UNDOING;
     saga->round++;
     go_on(saga);
@@ -321,10 +330,12 @@ void gw_saga_may_undo(struct gw_saga *saga, bool ok, uint64_t version) {
 static void looked(struct gw_saga *saga, bool ok, struct gw_saga_read *read) {
     if (saga->phase != GW_SAGA_PARKED)
         return;
-    if (ok && read->is_found && read->state == GW_SAGA_RESOLVED)
+    if (ok && read->is_found && read->state == GW_SAGA_RESOLVED) {
+        gw_metric_add(gw_count.sagas_resolved, 1);
         gw_saga_over(saga);
-    else
+    } else {
         begin_round(saga);
+    }
     gw_saga_free_if_over(saga);
 }
 

@@ -36,11 +36,13 @@ struct gw_saga *gw_saga_new(struct gw_sagas *sagas, const struct gw_saga_record 
     TAILQ_INIT(&saga->waits);
     evtimer_assign(&saga->timer, sagas->base, on_timer, saga);
     TAILQ_INSERT_TAIL(&sagas->all, saga, link);
+    gw_metric_add(gw_count.sagas_open, 1);
     return saga;
 }
 
 static void free_saga(struct gw_saga *saga) {
     TAILQ_REMOVE(&saga->sagas->all, saga, link);
+    gw_metric_add(gw_count.sagas_open, -1);
     event_del(&saga->timer);
     for (unsigned i = 0; i < saga->n_steps; i++)
         gw_saga_step_free(saga->steps[i]);

@@ -92,12 +92,14 @@ bool gw_line_join(struct gw_backend_call *call) {
     struct gw_line *line = find_or_make(call->caller, call->backend);
     call->phase = GW_BACKEND_IN_LINE;
     TAILQ_INSERT_TAIL(&line->calls, call, waiting);
+    gw_metric_add(call->backend->meter->waiting, 1);
     gw_timer_set(&line->timer, GW_LOOK_MS);
     return true;
 }
 
 static void remove_from(struct gw_line *line, struct gw_backend_call *call) {
     TAILQ_REMOVE(&line->calls, call, waiting);
+    gw_metric_add(line->backend->meter->waiting, -1);
     if (call->needs_place && !call->has_place)
         call->has_place = gw_bulkhead_stop_waiting(&line->backend->bulkhead, &call->waiter);
 }

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "http/server_internal.h"
+#include "policy/metric_core.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -49,8 +50,10 @@ static void resume_accept(struct gw_server *server) {
 
 void gw_server_count_connection(struct gw_server *server) {
     server->n_connections++;
-    if (server->options.n_shared)
-        atomic_fetch_add(server->options.n_shared, 1);
+    if (!server->options.n_shared)
+        return; /* not of clients: the admin listener's */
+    atomic_fetch_add(server->options.n_shared, 1);
+    gw_metric_add(gw_count.connections_accepted, 1);
 }
 
 void gw_server_release_connection(struct gw_server *server) {

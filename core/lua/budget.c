@@ -305,6 +305,9 @@ void gw_budget_end(struct gw_state *state, lua_State *co) {
     charge_undo(run);
     charge_heap(state);
     run->account->used_us += run->used_us;
+    if (run->used_us)
+        gw_metric_add(run->account->cpu, run->used_us);
+    atomic_store_explicit(&state->heap_in_use, state->heap.used, memory_order_relaxed);
     set_hook(co, false);
     run->L = NULL;
     trim_if_large(state);

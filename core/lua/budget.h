@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "lua/heap.h"
+#include "policy/metric.h"
 
 #include <lua.h>
 #include <signal.h>
@@ -48,8 +49,9 @@ enum gw_stop {
 struct gw_account {
     enum gw_account_kind kind;
     int64_t used_us;
-    int64_t undo_us; /* of which in undos */
-    int64_t held;    /* bytes: what its runs took, less what they gave back; never negative */
+    int64_t undo_us;      /* of which in undos */
+    struct gw_metric cpu; /* where its time is counted besides; all zero: nowhere */
+    int64_t held;         /* bytes: what its runs took, less what they gave back; never negative */
     enum gw_stop stop;
     int64_t stopped_at, budget; /* milliseconds, or bytes */
     char where[GW_PLACE_SIZE];  /* "routes/x.lua:12", empty until it is known */

@@ -61,6 +61,7 @@ static int l_route(lua_State *L) {
         .where = gw_strdup(lua_tostring(L, -1)),
         .deadline_ms = (int64_t)(deadline * 1000),
         .max_body = (uint64_t)max_body,
+        .meter = gw_meter_of_no_route(),
     };
     lua_pushinteger(L, state->n_routes);
     lua_insert(L, -2);

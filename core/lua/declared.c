@@ -61,7 +61,22 @@ void gw_state_forget_declared(struct gw_state *state) {
     state->n_backends = state->n_breakers = 0;
 }
 
+/* States of one generation have the same routes in the same order, unless their scripts look at the
+ * time, or at chance. */
+static struct gw_meter *meter_of(const struct gw_state *before, unsigned index,
+                                 struct gw_str label) {
+    bool is_known = before && index < before->n_routes &&
+                    gw_str_equal(before->routes[index].meter->name, label);
+    return is_known ? before->routes[index].meter : gw_meter_of_route(label);
+}
+
+static void find_meters(const struct gw_state *state, const struct gw_state *before) {
+    for (unsigned i = 0; i < state->n_routes; i++)
+        state->routes[i].meter = meter_of(before, i, gw_str_from(state->routes[i].label));
+}
+
 void gw_state_configure(const struct gw_state *state, const struct gw_state *before) {
+    find_meters(state, before);
     for (unsigned i = 0; i < state->n_backends; i++)
         if (!before || !gw_state_declares_backend(before, state->backends[i]))
             gw_backends_configure(state->host.backends, state->backends[i],

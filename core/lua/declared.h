@@ -26,8 +26,9 @@ void gw_state_add_breaker(struct gw_state *state, struct gw_breaker *breaker,
                           const struct gw_breaker_options *options, const char *where);
 void gw_state_forget_declared(struct gw_state *state);
 
-/* Gives the options to the backends and breakers, but for those that `before` declares too (it may
- * be NULL): states of one generation say the same, and need to be heard once. */
+/* What the scripts declared becomes what is in use. Gives the options to the backends and breakers,
+ * but for those that `before` declares too (it may be NULL): states of one generation say the same,
+ * and need to be heard once. Each state's routes get their meters. */
 void gw_state_configure(const struct gw_state *state, const struct gw_state *before);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/timer.h"
+#include "policy/metric_core.h"
 
 #include <lauxlib.h>
 #include <stdatomic.h>
@@ -171,10 +172,17 @@ static void end_job(struct gw_flow *flow) {
     gw_buf_append_str(&flow->job_text, GW_STR("internal error"));
 }
 
+static void count_stop(const char *kind) {
+    bool is_memory = strcmp(kind, "script_memory") == 0;
+    gw_metric_add(is_memory ? gw_count.stopped_for_memory : gw_count.stopped_for_cpu, 1);
+}
+
 /* What a flow that was stopped leaves behind may be much; its garbage must not count against those
  * that come after it. */
 static void clean_up(struct gw_flow *flow) {
     const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
+    if (stop && flow->kind != GW_FLOW_CHILD)
+        count_stop(stop);
     gw_flow_free_coroutine(flow);
     if (stop && strcmp(stop, "script_memory") == 0)
         gw_budget_tidy(flow->state);
@@ -240,6 +248,7 @@ enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *e
     flow->exchange = exchange;
     flow->allowance_ms = gw_flow_route(flow)->deadline_ms;
     flow->deadline_ms = flow->started_ms + flow->allowance_ms;
+    flow->account.cpu = gw_flow_route(flow)->meter->script_cpu;
     *out = flow;
     return outcome;
 }
@@ -282,12 +291,18 @@ void gw_flow_replied(struct gw_flow *flow) {
 
 /* --- jobs --- */
 
+static struct gw_metric cpu_of(struct gw_str job_kind) {
+    struct gw_metric_family *family = gw_core_family(GW_CORE_JOB_CPU);
+    return family ? gw_metric_series(family, &job_kind) : (struct gw_metric){0};
+}
+
 struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job) {
     struct gw_flow *flow = gw_flow_new(state, GW_FLOW_JOB);
     struct gw_str id = gw_job_correlation_id(job);
     flow->job = job;
     flow->job_outcome = GW_JOB_INTERRUPTED;
     memcpy(flow->id, id.data, id.len < GW_ID_MAX ? id.len : GW_ID_MAX);
+    flow->account.cpu = cpu_of(gw_job_kind(job));
     flow->allowance_ms = JOB_LIMIT_MS;
     flow->deadline_ms = flow->started_ms + JOB_LIMIT_MS;
     gw_flow_start(flow);

@@ -32,6 +32,8 @@ void gw_flow_log(const struct gw_flow *flow, struct gw_buf *line) {
  * prelude that took too long to answer for its script. */
 void gw_flow_log_escaped(struct gw_flow *flow, int status) {
     const char *message = "not enough memory";
+    if (flow->kind == GW_FLOW_REQUEST)
+        gw_metric_add(gw_flow_route(flow)->meter->script_errors, 1);
     const char *stop = gw_account_kind_of_stop(&gw_flow_root(flow)->account);
     if (!gw_log_enabled(GW_LOG_ERROR))
         return;

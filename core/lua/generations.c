@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "lua/archive.h"
+#include "policy/metric_core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,7 @@ static enum gw_reload load(struct gw_generations *g, struct gw_sources *take_sou
     int64_t started_us = gw_clock_us();
     struct gw_generation *generation =
         gw_generation_build(take_sources, g->last_number + 1, g->hosts, g->n_hosts, errors);
+    gw_metric_add(generation ? gw_count.loads_ok : gw_count.loads_failed, 1);
     if (!generation)
         return GW_RELOAD_BROKEN;
     go_live(g, generation, origin, started_us);
@@ -169,6 +171,8 @@ static enum gw_reload load_folder(struct gw_generations *g, struct gw_sources *t
                                   const char *origin, struct gw_buf *errors) {
     enum gw_reload outcome =
         take_sources ? load(g, take_sources, origin, errors) : GW_RELOAD_BROKEN;
+    if (!take_sources)
+        gw_metric_add(gw_count.loads_failed, 1);
     if (outcome == GW_RELOAD_DONE) {
         clear_failure(g);
         g->is_held = g->is_last_good = false;

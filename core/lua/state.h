@@ -13,6 +13,7 @@
 #include "lua/budget.h"
 #include "lua/heap.h"
 #include "lua/sources.h"
+#include "policy/metric_meter.h"
 #include "policy/router.h"
 
 #include <lua.h>
@@ -44,7 +45,8 @@ struct gw_route {
     char *label; /* owned: "GET /api/v1/products/:id" */
     char *where; /* owned: "routes/products.lua:12" */
     int64_t deadline_ms;
-    uint64_t max_body; /* bytes */
+    uint64_t max_body;      /* bytes */
+    struct gw_meter *meter; /* not owned; until the scripts go live that of no route */
 };
 
 struct gw_state {
@@ -80,7 +82,8 @@ struct gw_state {
     struct gw_flow *ready_last;
     struct gw_flow *current; /* in Lua right now */
     struct event *ready_event;
-    atomic_uint n_flows; /* written by the worker only, read by anybody */
+    atomic_uint n_flows;       /* written by the worker only, read by anybody */
+    atomic_size_t heap_in_use; /* likewise; as it was after the last run */
     unsigned n_idle;
     char generation_field[48]; /* for responses in development mode, else "" */
 

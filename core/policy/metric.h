@@ -130,6 +130,8 @@ double gw_metric_value(const struct gw_metric_family *family, struct gw_metric m
 void gw_metric_read_histogram(const struct gw_metric_family *family, struct gw_metric metric,
                               struct gw_metric_histogram *out);
 
+uint64_t gw_metric_read_at(uint32_t at); /* what is counted in integers there; of 0, 0 */
+
 enum gw_metric_format { GW_METRIC_TEXT, GW_METRIC_OPENMETRICS };
 
 /* All there is, in the order of registration: the text format 0.0.4, or OpenMetrics 1.0. */

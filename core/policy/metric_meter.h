@@ -22,10 +22,13 @@ enum gw_meter_kind { GW_METER_ROUTE, GW_METER_BACKEND };
 #define GW_METER_MAX_BACKENDS 200
 #define GW_METER_MAX_KEYS     24 /* different outcomes of one meter; then they are "other" */
 
+#define GW_METER_CLIENT_CLOSED  499 /* a status that is not sent: nobody waited for one */
+#define GW_METER_CALL_CANCELLED 11  /* as enum gw_failure has it */
+
 struct gw_meter {
     enum gw_meter_kind kind;
-    struct gw_meter *next;      /* of its kind; never changes */
-    char *name;                 /* "GET /api/v1/products/:id", "none", "inventory" */
+    struct gw_meter *next; /* of its kind; never changes */
+    struct gw_str name;    /* NUL-ended, owned: "GET /api/v1/products/:id", "none", "inventory" */
     struct gw_metric durations; /* of requests; of calls */
 
     /* Of a route. */
@@ -52,10 +55,10 @@ struct gw_meter *gw_meter_of_no_route(void);
 void gw_meter_count_request(struct gw_meter *meter, struct gw_str method, unsigned status,
                             int64_t duration_us);
 
-/* One call is over. `outcome` is static text: "success", or what a script reads as error.kind;
- * `number` is that kind's. `status` is 0 if there was no response. */
-void gw_meter_count_call(struct gw_meter *meter, unsigned number, const char *outcome,
-                         unsigned status, int64_t duration_us);
+/* One call is over. `number` is the failure's, 0 for a success, and `name` what it is called.
+ * `status` is 0 if there was no response. */
+void gw_meter_count_call(struct gw_meter *meter, unsigned number, const char *name, unsigned status,
+                         int64_t duration_us);
 
 /* --- Reading --- */
 
