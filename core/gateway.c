@@ -122,6 +122,17 @@ static void log_listening(const struct gateway *gateway, uint16_t port) {
     gw_log_end(line);
 }
 
+static void serve_metrics(struct gateway *gateway) {
+    struct gw_metric_sources sources = {
+        .generations = &gateway->generations,
+        .backends = gateway->shared.backends,
+        .jobs = gateway->shared.jobs,
+        .in_flight = &gateway->shared.in_flight,
+        .n_connections = &gateway->shared.n_connections,
+    };
+    gw_admin_serve_metrics(gateway->admin, &sources);
+}
+
 /* With port 0 the first worker is given one by the system, and the others share it. */
 static bool listen_all(struct gateway *gateway, struct gw_buf *error) {
     uint16_t port = (uint16_t)gateway->settings->port;
@@ -214,6 +225,7 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     gw_job_runner_recover(gw_worker_host(gateway->workers[0]).jobs);
     if (!listen_all(gateway, error))
         return false;
+    serve_metrics(gateway);
     gw_admin_serve_sagas(gateway->admin, gateway->base, gateway->shared.journal, look_at_saga,
                          gateway);
     if (!gateway->settings->data_dir)

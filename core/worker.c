@@ -175,7 +175,6 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     };
     worker->shared = shared;
     worker->index = index;
-    worker->no_route = gw_meter_of_no_route();
     worker->base = event_base_new();
     worker->client = gw_client_new(worker->base, &options);
     worker->caller = gw_caller_new(worker->base, worker->client);

@@ -27,7 +27,6 @@ struct gw_worker {
     struct gw_sagas *sagas;
     struct gw_job_runner *jobs;
     struct gw_server *server;
-    struct gw_meter *no_route;        /* of requests that no route answers; not owned */
     struct gw_generation *generation; /* live, as far as it knows */
     struct retired *retired;          /* owned; oldest first */
     unsigned n_retired;

@@ -33,7 +33,7 @@ static void log_request(const struct gw_worker *worker, const struct gw_exchange
 static void tell_of_end(const struct gw_worker *worker, const struct gw_exchange *exchange,
                         unsigned status, size_t bytes) {
     const struct gw_flow *flow = gw_exchange_user(exchange);
-    struct gw_meter *meter = flow ? gw_flow_route(flow)->meter : worker->no_route;
+    struct gw_meter *meter = flow ? gw_flow_route(flow)->meter : gw_meter_of_no_route();
     int64_t duration_us = gw_clock_us() - gw_exchange_started_us(exchange);
     gw_meter_count_request(meter, gw_message_method(gw_exchange_message(exchange)), status,
                            duration_us);

@@ -18,6 +18,7 @@ struct call {
 };
 
 static const struct call calls[] = {
+    {"GET", "/metrics", gw_admin_metrics},
     {"GET", "/admin/status", gw_admin_status},
     {"GET", "/admin/generations", gw_admin_list},
     {"GET", "/admin/generations/#/diff", gw_admin_diff},

@@ -9,6 +9,7 @@
 #ifndef GW_ADMIN_ADMIN_H
 #define GW_ADMIN_ADMIN_H
 
+#include "admin/metrics.h"
 #include "engine/journal.h"
 #include "lua/generations.h"
 
@@ -23,6 +24,8 @@ struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_settings 
 void gw_admin_serve_sagas(struct gw_admin *admin, struct event_base *base,
                           struct gw_journal *journal, void (*look_at)(void *user, int64_t number),
                           void *user);
+/* It also answers GET /metrics, from these. */
+void gw_admin_serve_metrics(struct gw_admin *admin, const struct gw_metric_sources *sources);
 uint16_t gw_admin_port(const struct gw_admin *admin);
 void gw_admin_free(struct gw_admin *admin);
 

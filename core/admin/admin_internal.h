@@ -11,7 +11,8 @@ struct gw_admin {
     struct gw_generations *generations; /* not owned */
     struct gw_server *server;           /* owned */
     int64_t started_ms;                 /* monotonic */
-    struct gw_admin_sagas *sagas;       /* owned; sagas.c's. NULL: there are none to ask for */
+    struct gw_metric_sources metrics;
+    struct gw_admin_sagas *sagas; /* owned; sagas.c's. NULL: there are none to ask for */
 };
 
 /* `number` is that of the path, where it has one. */
@@ -30,6 +31,9 @@ void gw_admin_refuse(struct gw_exchange *exchange, unsigned status, const char *
 bool gw_admin_answer_sagas(struct gw_admin *admin, struct gw_exchange *exchange);
 void gw_admin_abort_sagas(struct gw_exchange *exchange);
 void gw_admin_free_sagas(struct gw_admin *admin);
+
+/* metrics.c */
+void gw_admin_metrics(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);
 
 /* generations.c */
 void gw_admin_status(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number);

@@ -91,6 +91,9 @@ void gw_backend_options_fini(struct gw_backend_options *copy);
 struct gw_backend *gw_backends_find(struct gw_backends *backends, struct gw_str name);
 const char *gw_backend_name(const struct gw_backend *backend);
 
+/* Before metrics are read: the states of all breakers and hosts become those of now. */
+void gw_backends_measure(struct gw_backends *backends);
+
 /* A breaker of its own by name, for gateway.breaker(); thread-safe, lives as long as the list. The
  * options are those of a new one: one that is there keeps its own until gw_breaker_configure(). */
 struct gw_breaker *gw_backends_breaker(struct gw_backends *backends, const char *name,

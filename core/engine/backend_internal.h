@@ -18,6 +18,12 @@
 
 /* --- What all workers share --- */
 
+/* One for each state of a breaker, found when they are first shown. */
+struct gw_breaker_gauges {
+    bool are_found;
+    struct gw_metric states[GW_BREAKER_DISABLED + 1];
+};
+
 /* One address of a backend. What is known of it outlives the options that name it. */
 struct gw_backend_host {
     struct gw_backend_host *next; /* of the backend */
@@ -27,6 +33,8 @@ struct gw_backend_host {
     pthread_mutex_t mutex;      /* guards `health`; taken by health checks only */
     struct gw_health health;
     atomic_bool is_out; /* by its health checks */
+    struct gw_breaker_gauges gauges;
+    struct gw_metric out_gauge;
 };
 
 /* What calls need of a backend's options. Never changed and never freed before the backend: a call
@@ -52,6 +60,7 @@ struct gw_backend {
     struct gw_breaker *breaker;     /* owned */
     struct gw_retry_budget *budget; /* owned */
     struct gw_meter *meter;         /* not owned */
+    struct gw_breaker_gauges gauges;
     struct gw_bulkhead bulkhead;
     struct gw_backend_host *hosts;      /* owned: each there has been, as the targets */
     struct gw_target *targets;          /* owned; both lists are guarded by the list's mutex */
@@ -73,6 +82,11 @@ void gw_backend_configure_host(struct gw_backend_host *host,
                                const struct gw_breaker_options *breaker,
                                const struct gw_health_check *health);
 void gw_backend_free_hosts(struct gw_backend *backend);
+
+/* backend_metrics.c: shows the state of what there is, with the list's mutex held. */
+void gw_backend_measure(struct gw_backend *backend, int64_t now_ms);
+void gw_breaker_measure(const char *name, struct gw_breaker_gauges *gauges,
+                        struct gw_breaker *breaker, int64_t now_ms); /* of gateway.breaker */
 
 /* backends.c: one line for each change of a breaker, which is counted, too; `host` is NULL for the
  * backend's own. */

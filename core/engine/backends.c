@@ -15,6 +15,7 @@ struct named_breaker {
     struct named_breaker *next;
     char *name;                 /* owned */
     struct gw_breaker *breaker; /* owned */
+    struct gw_breaker_gauges gauges;
 };
 
 struct gw_backends {
@@ -196,6 +197,16 @@ struct gw_backend *gw_backends_find(struct gw_backends *backends, struct gw_str 
         backend = backend->next;
     pthread_mutex_unlock(&backends->mutex);
     return backend;
+}
+
+void gw_backends_measure(struct gw_backends *backends) {
+    int64_t now_ms = gw_clock_ms();
+    pthread_mutex_lock(&backends->mutex);
+    for (struct gw_backend *at = backends->backends; at; at = at->next)
+        gw_backend_measure(at, now_ms);
+    for (struct named_breaker *at = backends->breakers; at; at = at->next)
+        gw_breaker_measure(at->name, &at->gauges, at->breaker, now_ms);
+    pthread_mutex_unlock(&backends->mutex);
 }
 
 const char *gw_backend_name(const struct gw_backend *backend) {
