@@ -94,6 +94,7 @@ void l_push_core(lua_State *L) {
     l_register_inspect(L);
     l_register_measure(L);
     l_register_store(L);
+    l_register_metric(L);
     lua_pushcfunction(L, l_cjson);
     lua_setfield(L, -2, "cjson");
     lua_pushstring(L, gw_version);

@@ -26,6 +26,7 @@ void l_register_key(lua_State *L);
 void l_register_inspect(lua_State *L);
 void l_register_measure(lua_State *L);
 void l_register_store(lua_State *L);
+void l_register_metric(lua_State *L);
 
 /* The flow that runs on L. Raises where there is none: while loading, and in a coroutine of the
  * script's own, which could not be resumed when the answer is there. */

@@ -1,5 +1,7 @@
 #include "lua/declared.h"
 
+#include "lua/metric.h"
+
 #include "base/alloc.h"
 
 #include <stdlib.h>
@@ -77,6 +79,7 @@ static void find_meters(const struct gw_state *state, const struct gw_state *bef
 
 void gw_state_configure(const struct gw_state *state, const struct gw_state *before) {
     find_meters(state, before);
+    gw_state_register_metrics(state);
     for (unsigned i = 0; i < state->n_backends; i++)
         if (!before || !gw_state_declares_backend(before, state->backends[i]))
             gw_backends_configure(state->host.backends, state->backends[i],

@@ -4,6 +4,7 @@
 #include "lua/core.h"
 #include "lua/declared.h"
 #include "lua/json.h"
+#include "lua/metric.h"
 #include "lua/prelude.h"
 #include "lua/secret.h"
 
@@ -201,5 +202,6 @@ void gw_state_free(struct gw_state *state) {
     }
     free(state->routes);
     gw_state_forget_declared(state);
+    gw_state_forget_metrics(state);
     free(state);
 }

@@ -68,7 +68,9 @@ struct gw_state {
     struct gw_breaker **breakers;
     unsigned n_breakers;
     struct gw_declared *declared_backends, *declared_breakers; /* by the same index: declared.h */
-    struct gw_state_store *stores;                             /* see store.c */
+    struct gw_state_metric *metrics;                           /* see metric.h */
+    unsigned n_metrics;
+    struct gw_state_store *stores; /* see store.c */
     unsigned n_stores;
 
     /* References into the Lua registry. */

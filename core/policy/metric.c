@@ -114,10 +114,26 @@ static bool has_bounds(const struct gw_metric_family *family,
     return a == b || (a && b && a->n == b->n && memcmp(a->at, b->at, a->n * sizeof a->at[0]) == 0);
 }
 
+/* OpenMetrics knows a counter without its "_total": there two may not differ by that alone. */
+static size_t base_of(const char *name) {
+    size_t len = strlen(name), total = strlen("_total");
+    return len > total && strcmp(name + len - total, "_total") == 0 ? len - total : len;
+}
+
+static bool has_namesake(const char *name) {
+    size_t n = base_of(name);
+    struct gw_metric_family *at = gw_metric_families();
+    while (at && !(base_of(at->name) == n && memcmp(at->name, name, n) == 0))
+        at = atomic_load_explicit(&at->next, memory_order_acquire);
+    return at != NULL;
+}
+
 static const char *conflict(const struct gw_metric_family *family,
-                            const struct gw_metric_options *options) {
+                            const struct gw_metric_options *options, unsigned n_new) {
+    if (!family && has_namesake(options->name))
+        return "another metric is called so, but for '_total', since the gateway started";
     if (!family)
-        return registry.n_families < MAX_FAMILIES ? NULL : "there are too many metrics";
+        return registry.n_families + n_new <= MAX_FAMILIES ? NULL : "there are too many metrics";
     if (family->type != options->type || family->number != options->number)
         return "it is a metric of another type since the gateway started";
     if (!has_labels(family, options))
@@ -126,9 +142,9 @@ static const char *conflict(const struct gw_metric_family *family,
                                        : "it has had other buckets since the gateway started";
 }
 
-const char *gw_metrics_conflict(const struct gw_metric_options *options) {
+const char *gw_metrics_conflict(const struct gw_metric_options *options, unsigned n_new) {
     pthread_mutex_lock(&registry.mutex);
-    const char *fault = conflict(family_named(options->name), options);
+    const char *fault = conflict(family_named(options->name), options, n_new);
     pthread_mutex_unlock(&registry.mutex);
     return fault;
 }
@@ -143,13 +159,21 @@ static void set_help(struct gw_metric_family *family, const char *text) {
     atomic_store_explicit(&family->help, help, memory_order_release);
 }
 
+static const struct gw_metric_bounds *keep_bounds(const struct gw_metric_bounds *bounds) {
+    if (!bounds || bounds == &gw_metric_durations)
+        return bounds;
+    struct gw_metric_bounds *copy = gw_alloc(sizeof *copy);
+    *copy = *bounds;
+    return copy;
+}
+
 static struct gw_metric_family *add_family(const struct gw_metric_options *options) {
     struct gw_metric_family *family = gw_calloc(1, sizeof *family);
     family->name = gw_strdup(options->name);
     family->unit = options->unit ? gw_strdup(options->unit) : NULL;
     family->type = options->type;
     family->number = options->number;
-    family->bounds = options->bounds;
+    family->bounds = keep_bounds(options->bounds);
     family->max_series = options->max_series ? options->max_series : GW_METRIC_MAX_SERIES;
     for (; options->labels[family->n_labels]; family->n_labels++)
         family->labels[family->n_labels] = gw_strdup(options->labels[family->n_labels]);
@@ -165,7 +189,7 @@ struct gw_metric_family *gw_metrics_declare(const struct gw_metric_options *opti
                                             const char **error) {
     pthread_mutex_lock(&registry.mutex);
     struct gw_metric_family *family = family_named(options->name);
-    *error = conflict(family, options);
+    *error = conflict(family, options, 1);
     if (*error)
         family = NULL;
     else if (family)

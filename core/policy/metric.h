@@ -34,7 +34,7 @@ enum gw_metric_number {
     GW_METRIC_DOUBLE,
 };
 
-/* All is copied but `bounds`, which is kept by reference or copied as that says. */
+/* All is copied. */
 struct gw_metric_options {
     const char *name;
     const char *help; /* one sentence without its full stop */
@@ -42,7 +42,7 @@ struct gw_metric_options {
     enum gw_metric_type type;
     enum gw_metric_number number;
     const char *labels[GW_METRIC_MAX_LABELS + 1]; /* ended by NULL */
-    const struct gw_metric_bounds *bounds;        /* of a histogram; must live for ever */
+    const struct gw_metric_bounds *bounds;        /* of a histogram */
     unsigned max_series;                          /* 0: GW_METRIC_MAX_SERIES */
 };
 
@@ -61,8 +61,9 @@ struct gw_metric {
 struct gw_metric_family *gw_metrics_declare(const struct gw_metric_options *options,
                                             const char **error);
 
-/* Why it could not be declared, without declaring it; NULL if it could. */
-const char *gw_metrics_conflict(const struct gw_metric_options *options);
+/* Why it could not be declared, without declaring it; NULL if it could. It will be with others: of
+ * `n_new` none may be there yet. */
+const char *gw_metrics_conflict(const struct gw_metric_options *options, unsigned n_new);
 
 /* The series of these values, one for each label, made if it is new. */
 struct gw_metric gw_metric_series(struct gw_metric_family *family, const struct gw_str *values);

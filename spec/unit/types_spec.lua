@@ -58,7 +58,8 @@ describe("types.lua", function()
     assert_same_names(gateway, merge(names("gateway", "fields"), names("gateway", "methods")))
   end)
 
-  it("has each function of gateway.log and gateway.json", function()
+  it("has each function of gateway.log, gateway.json and gateway.metric", function()
+    assert_same_names(gateway.metric, names("gateway.metric", "methods"))
     assert_same_names(gateway.log, names("gateway.log", "methods"))
     assert_same_names(gateway.json, merge(names("gateway.json", "methods"),
       names("gateway.json", "fields")))
@@ -68,7 +69,7 @@ describe("types.lua", function()
     for _, section in ipairs(types.sections) do
       for _, item in ipairs(section.items) do
         local is_table <const> = item.owner == "gateway" or item.owner == "gateway.log"
-          or item.owner == "gateway.json" or (item.owner or ""):find "^gateway.testing"
+          or item.owner == "gateway.json" or item.owner == "gateway.metric" or (item.owner or ""):find "^gateway.testing"
         if item.kind == "function" and not is_table then
           assert.is_true(item.method, item.owner .. "." .. item.name)
         end
@@ -82,6 +83,8 @@ describe("types.lua", function()
     ["gateway.BreakerOptions"] = { "gateway.breaker", "OPTIONS" },
     ["gateway.BackendOptions"] = { "gateway.backend", "OPTIONS", "gateway.BreakerOptions" },
     ["gateway.CallOptions"] = { "gateway.backend", "REQUEST_OPTIONS" },
+    ["gateway.MetricOptions"] = { "gateway.metric_options", "METRIC" },
+    ["gateway.HistogramOptions"] = { "gateway.metric_options", "HISTOGRAM", "gateway.MetricOptions" },
   }
   for name, source in pairs(OPTIONS) do
     it("has each option of " .. name, function()
@@ -110,6 +113,12 @@ describe("types.lua", function()
     assert_same_names(methods_of(backend), names("gateway.Backend", "methods"))
     assert_same_names(methods_of(gateway.breaker("a")), names("gateway.Breaker", "methods"))
     assert_same_names(methods_of(gateway.saga("a", "b")), names("gateway.Saga", "methods"))
+    local metric <const> = gateway.metric
+    local counter <const> = metric.counter("a_total", { help = "a" })
+    assert_same_names(methods_of(counter), names("gateway.Counter", "methods"))
+    assert_same_names(methods_of(metric.gauge("g", { help = "g" })), names("gateway.Gauge", "methods"))
+    local histogram <const> = metric.histogram("b", { help = "b" })
+    assert_same_names(methods_of(histogram), names("gateway.Histogram", "methods"))
     local failed <const> = world.failure { kind = "open" }
     assert_same_names(methods_of(failed), names("gateway.Failure", "methods"))
     local req <const> = setmetatable({}, world.metatables.request)

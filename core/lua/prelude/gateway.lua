@@ -7,6 +7,7 @@ local failure <const> = require "gateway.failure"
 local flow <const> = require "gateway.flow"
 local job <const> = require "gateway.job"
 local log <const> = require "gateway.log"
+local metric <const> = require "gateway.metric"
 local problem <const> = require "gateway.problem"
 local request <const> = require "gateway.request"
 local response <const> = require "gateway.response"
@@ -41,6 +42,7 @@ return {
   breaker = breaker.define,
   job = job.define,
   store = store.open,
+  metric = metric,
 
   -- In a handler or a job.
   call = flow.call,

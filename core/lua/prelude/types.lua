@@ -9,6 +9,7 @@
 ---@field development boolean      GATEWAY_ENV is "development": a failing script shows a page
 ---@field json gateway.json
 ---@field log gateway.log
+---@field metric gateway.metric
 local gateway = {}
 
 -- --- while the scripts load ---------------------------------------------------------------------
@@ -582,6 +583,97 @@ function Store:update(key, fn) end
 ---@return integer? index          of the change that was refused
 function Store:transaction(changes) end
 
+-- --- metrics ------------------------------------------------------------------------------------
+
+--- Metrics of your own, beside the gateway's at GET /metrics of the admin listener. They are declared
+--- while the scripts load and counted in handlers and jobs, by all workers together, without a lock.
+--- Across reloads they go on under their name; to give it another type, other labels or other
+--- buckets is an error of the load, since Prometheus could not tell the two apart.
+---
+---     local metric <const> = require("gateway").metric
+---     local rejected <const> = metric.counter("shop_orders_rejected_total", {
+---       help = "Orders that were not taken, by reason",
+---       labels = { "reason" },
+---     })
+---     rejected:inc { reason = "stock" }
+---
+--- Names are Prometheus' kind: small letters, digits and "_", the unit last (seconds, bytes), and
+--- "_total" for counters. Those that begin with "moongate_" or "process_" are taken.
+---@class gateway.metric
+local metric = {}
+
+--- How a metric is declared.
+---@class gateway.MetricOptions
+---@field help string              one sentence: what it is
+---@field labels? string[]         up to 6 names. Each combination of values is a series of its own, so
+---                                no label for what there is without end: an id, a path, a customer
+---@field max_series? integer      up to 2000, default 100: what is beyond is counted in one series, whose
+---                                labels say "overflow", and the log says so. Values are cut at 128 bytes
+
+--- The same of a histogram, with its buckets.
+---@class gateway.HistogramOptions : gateway.MetricOptions
+---@field buckets? number[]        up to 40 upper bounds, ascending; default 0.005 to 10, for seconds
+
+--- What only grows.
+---@param name string              ends in "_total"
+---@param options gateway.MetricOptions
+---@return gateway.Counter
+function metric.counter(name, options) end
+
+--- What goes up and down.
+---@param name string
+---@param options gateway.MetricOptions
+---@return gateway.Gauge
+function metric.gauge(name, options) end
+
+--- How often values were up to which bound, their number and their sum.
+---@param name string
+---@param options gateway.HistogramOptions
+---@return gateway.Histogram
+function metric.histogram(name, options) end
+
+--- The values of a metric's labels, all of them: strings, whole numbers, true or false.
+---@alias gateway.Labels table<string, string|integer|boolean>
+
+--- What gateway.metric.counter() returns.
+---@class gateway.Counter
+---@field name string
+local Counter = {}
+
+--- Adds one.
+---@param labels? gateway.Labels
+function Counter:inc(labels) end
+
+--- Adds to it.
+---@param n number                 0 or more
+---@param labels? gateway.Labels
+function Counter:add(n, labels) end
+
+--- What gateway.metric.gauge() returns.
+---@class gateway.Gauge
+---@field name string
+local Gauge = {}
+
+--- What it is now, whichever worker says so.
+---@param value number
+---@param labels? gateway.Labels
+function Gauge:set(value, labels) end
+
+--- Adds to it; with a negative number it goes down.
+---@param by number
+---@param labels? gateway.Labels
+function Gauge:add(by, labels) end
+
+--- What gateway.metric.histogram() returns.
+---@class gateway.Histogram
+---@field name string
+local Histogram = {}
+
+--- One value more.
+---@param value number
+---@param labels? gateway.Labels
+function Histogram:observe(value, labels) end
+
 -- --- anywhere -----------------------------------------------------------------------------------
 
 --- A setting, or a variable of the environment that SCRIPT_ENV lists; any other is an error.
@@ -745,6 +837,13 @@ function Gw:require(name) end
 ---@param level? "info"|"warn"|"error"  only these
 ---@return { level: string, message: string, fields?: table, where?: string }[]
 function Gw:logs(level) end
+
+--- What a metric of the scripts counts by now: a number, or of a histogram { count, sum }; nil for
+--- labels that were never used.
+---@param name string
+---@param labels? gateway.Labels
+---@return number|{ count: integer, sum: number }|nil
+function Gw:metric(name, labels) end
 
 --- Virtual seconds since load().
 ---@return number

@@ -58,6 +58,11 @@ end)
 options.statuses = kind("a list of statuses from 400 to 599", function(value)
   return is_list(value, function(one) return is_whole(one, 400, 599) end)
 end)
+options.numbers = kind("a list of numbers", function(value)
+  return is_list(value, function(one)
+    return type(one) == "number" and one == one and one > -math.huge and one < math.huge
+  end) and #value > 0
+end)
 options.hooks = kind("a function or a list of functions", function(value)
   if type(value) == "function" then return true end
   return is_list(value, function(one) return type(one) == "function" end) and #value > 0

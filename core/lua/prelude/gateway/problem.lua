@@ -69,6 +69,7 @@ local function of_failure(failed, req)
 end
 
 local function of_bug(found, req)
+  core.count_bug()
   log.write("error", found.message, bug.fields(found), bug.place(found), bug.same(found))
   return answer(found, 500, "internal error", NO_MEMBERS, req)
 end

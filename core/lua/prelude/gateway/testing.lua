@@ -226,6 +226,21 @@ function Gateway:logs(level)
   return lines
 end
 
+-- What a metric counts by now: a number, or of a histogram { count, sum }; nil for labels that were
+-- never used. `labels` as the script gives them.
+function Gateway:metric(name, labels)
+  local found <const> = self.world.metrics[name]
+  if not found then
+    error(("the scripts declare no metric '%s'%s"):format(tostring(name),
+      suggest(tostring(name), self.world.metrics)), 2)
+  end
+  local values <const> = {}
+  for i, label in ipairs(found.labels) do
+    values[i] = tostring((labels or {})[label])
+  end
+  return found.series[table.concat(values, ",")]
+end
+
 -- Seconds since load(): they pass only while something waits.
 function Gateway:now()
   return self.world.scheduler.now

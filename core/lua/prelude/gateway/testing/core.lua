@@ -11,6 +11,7 @@ local json <const> = require "gateway.json"
 local buffer <const> = require "gateway.testing.buffer"
 local calls <const> = require "gateway.testing.calls"
 local keys <const> = require "gateway.testing.keys"
+local metrics <const> = require "gateway.testing.metrics"
 local router <const> = require "gateway.testing.router"
 local sagas <const> = require "gateway.testing.sagas"
 local stores <const> = require "gateway.testing.stores"
@@ -479,6 +480,7 @@ function core_of.new(world)
   sagas.add(core, world)
   keys.add(core, world, current)
   stores.add(core, world)
+  metrics.add(core, world, is_inside and real)
   return core
 end
 
