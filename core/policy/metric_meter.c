@@ -1,6 +1,7 @@
 #include "policy/metric_meter.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "policy/metric_core.h"
 
 #include <pthread.h>
@@ -48,16 +49,8 @@ static void find_series(struct gw_meter *meter) {
     meter->waiting = gw_core_metric(GW_CORE_CALLS_WAITING, name, NULL, NULL);
 }
 
-static struct gw_meter *find_or_make(enum gw_meter_kind kind, struct gw_str name) {
-    static const unsigned most[] = {GW_METER_MAX_ROUTES, GW_METER_MAX_BACKENDS};
-    struct gw_meter *meter = gw_meters_find(kind, name);
-    if (!meter && meters.n[kind] >= most[kind]) {
-        name = GW_STR("overflow");
-        meter = gw_meters_find(kind, name);
-    }
-    if (meter)
-        return meter;
-    meter = gw_calloc(1, sizeof *meter);
+static struct gw_meter *make(enum gw_meter_kind kind, struct gw_str name) {
+    struct gw_meter *meter = gw_calloc(1, sizeof *meter);
     meter->kind = kind;
     meter->name = (struct gw_str){gw_strndup(name.data, name.len), name.len};
     find_series(meter);
@@ -65,6 +58,20 @@ static struct gw_meter *find_or_make(enum gw_meter_kind kind, struct gw_str name
     meters.n[kind]++;
     atomic_store_explicit(&meters.first[kind], meter, memory_order_release);
     return meter;
+}
+
+static struct gw_meter *find_or_make(enum gw_meter_kind kind, struct gw_str name) {
+    static const unsigned most[] = {GW_METER_MAX_ROUTES, GW_METER_MAX_BACKENDS};
+    struct gw_meter *meter = gw_meters_find(kind, name);
+    if (!meter && meters.n[kind] >= most[kind]) {
+        name = GW_STR("overflow");
+        meter = gw_meters_find(kind, name);
+        if (!meter)
+            gw_log(GW_LOG_WARN,
+                   "too many %s have been measured: further ones count as \"overflow\"",
+                   kind == GW_METER_ROUTE ? "routes" : "backends");
+    }
+    return meter ? meter : make(kind, name);
 }
 
 static struct gw_meter *meter_of(enum gw_meter_kind kind, struct gw_str name) {

@@ -18,7 +18,7 @@
 enum gw_meter_kind { GW_METER_ROUTE, GW_METER_BACKEND };
 
 /* Beyond so many routes (or backends) the others share one meter, "overflow". */
-#define GW_METER_MAX_ROUTES   2000
+#define GW_METER_MAX_ROUTES   (GW_METRIC_MAX_SERIES - 10)
 #define GW_METER_MAX_BACKENDS 200
 #define GW_METER_MAX_KEYS     24 /* different outcomes of one meter; then they are "other" */
 
