@@ -220,6 +220,10 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) build/core/lua/prelude.gen.c
 deps-build deps-test deps-bench deps-deb: deps-%:
 	$(Q).ci/deps $*
 
+deps-test: build/prometheus/promtool
+build/prometheus/promtool:
+	$(Q).ci/prometheus
+
 -include $(OBJECTS:.o=.d) $(SIMULATION:.o=.d) $(UNITS:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d)
 
 .PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \

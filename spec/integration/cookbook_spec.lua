@@ -1,9 +1,10 @@
--- The ten routes of docs/cookbook.md, as they are printed, in front of the demo backends.
+-- The eleven routes of docs/cookbook.md, as they are printed, in front of the demo backends.
 local files <const> = require "support.files"
 local poll <const> = require "support.poll"
 local process <const> = require "support.process"
 local rough <const> = require "support.rough_backend"
 local gateways <const> = require "support.gateway"
+local metrics <const> = require "support.metrics"
 local shop <const> = require "support.live_shop"
 
 local KEY <const> = "k3y"
@@ -43,9 +44,9 @@ describe("the cookbook", function()
   before_each(function() demo:repair() end)
   teardown(process.end_all)
 
-  it("has ten routes, their backends and an init.lua that names each", function()
+  it("has eleven routes, their backends and an init.lua that names each", function()
     local scripts, n = printed()
-    assert.equal(12, n)
+    assert.equal(13, n)
     for name in pairs(scripts) do
       local module = name:match "^routes/(.*)%.lua$"
       if module then
@@ -191,5 +192,11 @@ describe("the cookbook", function()
     assert.is_true(done.result.stock >= 120)
     assert.equal(404, gateway:get("/stocktakes/none").status)
     assert.equal(422, gateway:post("/stocktakes", { products = 5 }).status)
+  end)
+
+  it("11: a metric", function()
+    local response = gateway:get "/counted/TEST-001"
+    assert.equal(200, response.status)
+    metrics.await(gateway, "shop_products_looked_up_total", { category = response.json.category }, 1)
   end)
 end)
