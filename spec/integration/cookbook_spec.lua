@@ -197,6 +197,7 @@ describe("the cookbook", function()
   it("11: a metric", function()
     local response = gateway:get "/counted/TEST-001"
     assert.equal(200, response.status)
-    metrics.await(gateway, "shop_products_looked_up_total", { category = response.json.category }, 1)
+    local labels <const> = { category = response.json.category }
+    metrics.await(gateway, "shop_products_looked_up_total", labels, 1)
   end)
 end)

@@ -73,6 +73,31 @@ describe("check", function()
     }, (check "local a = undefined.field + 1\nx = a"))
   end)
 
+  it("finds metrics that cannot be, and goes on", function()
+    assert.same({
+      "init.lua:2:26: metric 'orders': the name of a counter ends in '_total'",
+      "init.lua:3:42: metric 'x_total': '_total' at the end means something else to Prometheus",
+      "init.lua:5:1: a route is declared as \"GET /path/:param\"",
+    }, (check [[
+local gateway <const> = require "gateway"
+  gateway.metric.counter("orders", { help = "Orders" })
+local bad <const> = gateway.metric.gauge("x_total", { help = "X" }) bad:set(1)
+
+gateway.route("get /", function() end)]]))
+  end)
+
+  it("finds methods that a metric does not have", function()
+    assert.same({ "init.lua:3:56: a counter has no 'increment'" }, (check {
+      ["seen.lua"] = [[
+local metric <const> = require("gateway").metric
+return { all = metric.counter("seen_total", { help = "Seen" }) }]],
+      ["init.lua"] = [[
+local gateway <const> = require "gateway"
+local seen <const> = require "seen"
+gateway.route("GET /", function() return 200, seen.all:increment() end)]],
+    }))
+  end)
+
   it("finds backends and functions that are not there", function()
     assert.same({
       "init.lua:4:18: b has no 'invetory' (did you mean 'inventory'?)",

@@ -104,14 +104,16 @@ describe("a metric", function()
     { "gauge", "x", { labels = { "le" } }, "'le' cannot be a label" },
     { "gauge", "x", { labels = { "__name__" } }, "'__name__' cannot be a label" },
     { "gauge", "x", { labels = { "a", "a" } }, "the label 'a' is there twice" },
-    { "gauge", "x", { labels = { "a", "b", "c", "d", "e", "f", "g" } }, "a metric has up to 6 labels" },
+    { "gauge", "x", { labels = { "a", "b", "c", "d", "e", "f", "g" } },
+      "a metric has up to 6 labels" },
     { "gauge", "x", { labels = "a" }, "option 'labels' must be a list of strings" },
     { "gauge", "x", { lables = {} }, "unknown option 'lables' (did you mean 'labels'?)" },
     { "gauge", "x", { buckets = { 1 } }, "unknown option 'buckets'" },
     { "gauge", "x", { max_series = 2001 }, "a metric has up to 2000 series" },
     { "histogram", "x", { buckets = { 1, 1 } }, "the buckets must be in ascending order" },
     { "histogram", "x", { buckets = { "1" } }, "option 'buckets' must be a list of numbers" },
-    { "histogram", "x", { buckets = { 1, math.huge } }, "option 'buckets' must be a list of numbers" },
+    { "histogram", "x", { buckets = { math.huge } },
+      "option 'buckets' must be a list of numbers" },
   }
   for _, case in ipairs(REFUSED) do
     local kind <const>, name <const>, options <const>, reason <const> = table.unpack(case)
@@ -151,7 +153,8 @@ describe("a metric", function()
         "metric 'c_total' has no label 'b'")
       assert.has_error(function() counter:inc { a = 1.5 } end,
         "metric 'c_total': the label 'a' wants a string or a whole number, got a float")
-      assert.has_error(function() counter:inc "x" end, "metric 'c_total' wants its labels as a table")
+      assert.has_error(function() counter:inc "x" end,
+        "metric 'c_total' wants its labels as a table")
     end)
     assert.same({ x = 1 }, series "c_total")
   end)
@@ -166,7 +169,8 @@ describe("a metric", function()
         "metric 'n_total' wants a number of 0 or more, got inf")
       assert.has_error(function() counter:add "1" end,
         "metric 'n_total' wants a number of 0 or more, got 1")
-      assert.has_error(function() gauge:set(0 / 0) end, "metric 'n2' wants a number, got " .. tostring(0 / 0))
+      assert.has_error(function() gauge:set(0 / 0) end,
+        "metric 'n2' wants a number, got " .. tostring(0 / 0))
       assert.has_error(function() counter.inc() end, "call it with a colon: counter:inc(labels)")
     end)
   end)

@@ -69,7 +69,8 @@ describe("types.lua", function()
     for _, section in ipairs(types.sections) do
       for _, item in ipairs(section.items) do
         local is_table <const> = item.owner == "gateway" or item.owner == "gateway.log"
-          or item.owner == "gateway.json" or item.owner == "gateway.metric" or (item.owner or ""):find "^gateway.testing"
+          or item.owner == "gateway.json" or item.owner == "gateway.metric"
+          or (item.owner or ""):find "^gateway.testing"
         if item.kind == "function" and not is_table then
           assert.is_true(item.method, item.owner .. "." .. item.name)
         end
@@ -84,7 +85,8 @@ describe("types.lua", function()
     ["gateway.BackendOptions"] = { "gateway.backend", "OPTIONS", "gateway.BreakerOptions" },
     ["gateway.CallOptions"] = { "gateway.backend", "REQUEST_OPTIONS" },
     ["gateway.MetricOptions"] = { "gateway.metric_options", "METRIC" },
-    ["gateway.HistogramOptions"] = { "gateway.metric_options", "HISTOGRAM", "gateway.MetricOptions" },
+    ["gateway.HistogramOptions"] =
+      { "gateway.metric_options", "HISTOGRAM", "gateway.MetricOptions" },
   }
   for name, source in pairs(OPTIONS) do
     it("has each option of " .. name, function()
@@ -116,7 +118,8 @@ describe("types.lua", function()
     local metric <const> = gateway.metric
     local counter <const> = metric.counter("a_total", { help = "a" })
     assert_same_names(methods_of(counter), names("gateway.Counter", "methods"))
-    assert_same_names(methods_of(metric.gauge("g", { help = "g" })), names("gateway.Gauge", "methods"))
+    local gauge <const> = metric.gauge("g", { help = "g" })
+    assert_same_names(methods_of(gauge), names("gateway.Gauge", "methods"))
     local histogram <const> = metric.histogram("b", { help = "b" })
     assert_same_names(methods_of(histogram), names("gateway.Histogram", "methods"))
     local failed <const> = world.failure { kind = "open" }

@@ -585,10 +585,10 @@ function Store:transaction(changes) end
 
 -- --- metrics ------------------------------------------------------------------------------------
 
---- Metrics of your own, beside the gateway's at GET /metrics of the admin listener. They are declared
---- while the scripts load and counted in handlers and jobs, by all workers together, without a lock.
---- Across reloads they go on under their name; to give it another type, other labels or other
---- buckets is an error of the load, since Prometheus could not tell the two apart.
+--- Metrics of your own, beside the gateway's at GET /metrics of the admin listener. They are
+--- declared while the scripts load and counted in handlers and jobs, by all workers together,
+--- without a lock. Across reloads they go on under their name; another type, other labels or other
+--- buckets are an error of the load, since Prometheus could not tell the two apart.
 ---
 ---     local metric <const> = require("gateway").metric
 ---     local rejected <const> = metric.counter("shop_orders_rejected_total", {
@@ -605,14 +605,16 @@ local metric = {}
 --- How a metric is declared.
 ---@class gateway.MetricOptions
 ---@field help string              one sentence: what it is
----@field labels? string[]         up to 6 names. Each combination of values is a series of its own, so
----                                no label for what there is without end: an id, a path, a customer
----@field max_series? integer      up to 2000, default 100: what is beyond is counted in one series, whose
----                                labels say "overflow", and the log says so. Values are cut at 128 bytes
+---@field labels? string[]         up to 6 names. Each combination of values is a series of its own,
+---                                so no label for what there is without end: an id, a path
+---@field max_series? integer      up to 2000, default 100: what is beyond is counted in one series,
+---                                whose labels say "overflow", and the log says so. Values are cut
+---                                at 128 bytes
 
 --- The same of a histogram, with its buckets.
 ---@class gateway.HistogramOptions : gateway.MetricOptions
----@field buckets? number[]        up to 40 upper bounds, ascending; default 0.005 to 10, for seconds
+---@field buckets? number[]        up to 40 upper bounds, ascending; default 0.005 to 10, for
+---                                seconds
 
 --- What only grows.
 ---@param name string              ends in "_total"

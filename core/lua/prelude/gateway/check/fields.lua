@@ -58,11 +58,7 @@ end
 local function message_of(node, object, names)
   local hint <const> = suggest(node.key, names)
   local class <const> = Values.class_of(object)
-  if class == "gateway.backend" then
-    return ("a backend has no '%s'%s"):format(node.key, hint)
-  elseif class then
-    return ("a breaker has no '%s'%s"):format(node.key, hint)
-  end
+  if class then return ("%s has no '%s'%s"):format(Values.CLASSES[class], node.key, hint) end
   return ("%s has no '%s'%s"):format(Values.describe(node.object), node.key, hint)
 end
 

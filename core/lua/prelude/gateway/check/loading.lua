@@ -209,6 +209,9 @@ function Loading:prepare(world)
   for _, name in ipairs(TOLERANT) do
     gateway[name] = self:tolerant(name, gateway[name])
   end
+  for name, declare in pairs(gateway.metric) do
+    gateway.metric[name] = self:tolerant("metric", declare)
+  end
 end
 
 -- What a script finds without declaring it, and what happens where there is nothing.

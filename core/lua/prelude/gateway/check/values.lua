@@ -19,11 +19,20 @@ local function library_of(value)
   return type(meta.__index) == "table" and meta.__index or nil
 end
 
--- "gateway.backend" of a backend, likewise of a breaker.
+-- What the gateway makes of which all members are known, and what it is called.
+Values.CLASSES = {
+  ["gateway.backend"] = "a backend",
+  ["gateway.breaker"] = "a breaker",
+  ["gateway.Counter"] = "a counter",
+  ["gateway.Gauge"] = "a gauge",
+  ["gateway.Histogram"] = "a histogram",
+}
+
+-- "gateway.backend" of a backend, likewise of the others.
 local function class_of(value)
   local meta <const> = type(value) == "table" and debug.getmetatable(value)
   local name <const> = meta and meta.__name
-  if name == "gateway.backend" or name == "gateway.breaker" then return name end
+  if name and Values.CLASSES[name] then return name end
 end
 
 Values.library_of, Values.class_of = library_of, class_of
