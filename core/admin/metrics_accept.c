@@ -10,7 +10,7 @@ struct range {
 
 /* 0, 1, or one of them with up to three digits after the point; anything else is 0. */
 static unsigned weight_of(struct gw_str text) {
-    struct gw_str whole, digits;
+    struct gw_str whole = {"", 0}, digits = {"", 0};
     uint64_t number = 0, part = 0;
     gw_str_split(text, '.', &whole, &digits);
     if (!gw_str_to_u64(whole, 1, &number) || digits.len > 3 ||
@@ -35,12 +35,13 @@ static struct gw_str unquoted(struct gw_str value) {
 }
 
 static struct range read_range(struct gw_str text) {
-    struct range range = {.weight = 1000};
+    struct range range = {.type = {"", 0}, .weight = 1000};
     struct gw_str parameter, name, value;
     gw_str_split(text, ';', &range.type, &text);
     range.type = gw_str_trim(range.type);
     while (gw_str_split(text, ';', &parameter, &text)) {
-        gw_str_split(gw_str_trim(parameter), '=', &name, &value);
+        if (!gw_str_split(gw_str_trim(parameter), '=', &name, &value))
+            continue;
         if (gw_str_equal_nocase(name, GW_STR("q")))
             range.weight = weight_of(value);
         else if (gw_str_equal_nocase(name, GW_STR("version")))

@@ -44,6 +44,8 @@ static void gives_text_to_all_others(void **state) {
         "application/openmetrics-text;q=0.5,text/plain",
         "application/openmetrics-textual",
         ",,;;=,",
+        "application/openmetrics-text;q=,;, ;",
+        ";q=1;version=1.0.0",
     };
     for (size_t i = 0; i < sizeof accepts / sizeof accepts[0]; i++)
         assert_format(GW_METRIC_TEXT, accepts[i]);
