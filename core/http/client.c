@@ -97,6 +97,13 @@ static struct gw_client_host *host_new(struct gw_client *client, struct gw_str n
     return host;
 }
 
+static void find_metrics(struct gw_client_host *host) {
+    if (!host->is_plain)
+        return; /* those are libcurl's connections */
+    host->open = gw_core_metric(GW_CORE_BACKEND_CONNECTIONS, host->name, NULL, NULL);
+    host->opened = gw_core_metric(GW_CORE_BACKEND_CONNECTIONS_OPENED, host->name, NULL, NULL);
+}
+
 /* NULL if it is not the beginning of a URL. */
 static struct gw_client_host *add_host(struct gw_client *client, struct gw_str name) {
     struct gw_client_host *host = host_new(client, name);
@@ -105,6 +112,7 @@ static struct gw_client_host *add_host(struct gw_client *client, struct gw_str n
         return NULL;
     }
     host->authority = without_default_port(host->authority);
+    find_metrics(host);
     client->hosts = gw_realloc(client->hosts, (client->n_hosts + 1) * sizeof *client->hosts);
     client->hosts[client->n_hosts++] = host;
     return host;

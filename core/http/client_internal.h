@@ -15,6 +15,7 @@
 #include "http/collector.h"
 #include "http/outgoing.h"
 #include "http/parser.h"
+#include "policy/metric_core.h"
 
 #include <event2/event_struct.h>
 #include <sys/queue.h>
@@ -74,6 +75,7 @@ struct gw_client_host {
     /* pool.c's, of an http host. */
     struct gw_wire_list idle; /* owned; the one used last comes first */
     unsigned n_idle;
+    struct gw_metric open, opened; /* connections; likewise */
 };
 
 struct gw_client {

@@ -30,10 +30,13 @@ struct gw_wire *gw_wire_new(struct gw_client_host *host, evutil_socket_t fd) {
     event_assign(&wire->readable, base, fd, EV_READ | EV_PERSIST, on_readable, wire);
     event_assign(&wire->writable, base, fd, EV_WRITE, on_writable, wire);
     event_add(&wire->readable, NULL);
+    gw_metric_add(host->open, 1);
+    gw_metric_add(host->opened, 1);
     return wire;
 }
 
 void gw_wire_free(struct gw_wire *wire) {
+    gw_metric_add(wire->host->open, -1);
     event_del(&wire->readable);
     event_del(&wire->writable);
     close(socket_of(wire));

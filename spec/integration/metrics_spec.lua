@@ -75,6 +75,9 @@ describe("metrics", function()
     assert.is_true(scrape(calls, { backend = "pricing", outcome = "success", code = "200" }) >= 4)
     assert.equal(1, scrape(calls, { backend = "inventory", outcome = "status", code = "404" }))
     await("moongate_backend_attempts_in_flight", { backend = "inventory" }, 0)
+    local host <const> = { host = demo.settings.PRICING_SERVICE_URL }
+    assert.is_true(scrape("moongate_backend_connections", host) >= 1)
+    assert.is_true(scrape("moongate_backend_connections_opened_total", host) >= 1)
     assert.equal(0, scrape("moongate_backend_calls_waiting", { backend = "inventory" }))
   end)
 
