@@ -1,6 +1,6 @@
 #include "admin/metrics.h"
 
-#include "base/alloc.h"
+#include "base/log.h"
 #include "base/version.h"
 
 #include <stdio.h>
@@ -44,5 +44,6 @@ void gw_metrics_gather(const struct gw_metric_sources *sources) {
     gw_backends_measure(sources->backends);
     gather_scripts(sources->generations);
     gather_jobs(sources->jobs);
+    set(GW_CORE_LOG_DROPPED, (double)gw_log_dropped());
     gw_metrics_gather_process();
 }

@@ -130,6 +130,8 @@ static const struct gw_metric_options catalogue[GW_CORE_FAMILIES] = {
                          TOTAL, .number = GW_METRIC_MICRO, SECONDS, .labels = {"kind"}},
     [GW_CORE_JOBS_RUNNING] = {"moongate_jobs_running", "Background jobs that run", GAUGE, SET},
     [GW_CORE_JOBS_WAITING] = {"moongate_jobs_waiting", "Background jobs that wait", GAUGE, SET},
+    [GW_CORE_LOG_DROPPED] = {"moongate_log_lines_dropped_total",
+                             "Lines of the log that nobody took in time", TOTAL, SET},
     [GW_CORE_PROCESS_CPU] = {"process_cpu_seconds_total", "User and system CPU time", TOTAL, SET,
                              SECONDS},
     [GW_CORE_PROCESS_RESIDENT] = {"process_resident_memory_bytes", "Resident memory", GAUGE, SET,

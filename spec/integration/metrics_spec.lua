@@ -129,6 +129,7 @@ describe("metrics", function()
     for _, worker in ipairs { "0", "1" } do
       assert.is_true(scrape("moongate_script_memory_bytes", { worker = worker }) > 100000)
     end
+    assert.equal(0, scrape "moongate_log_lines_dropped_total")
     assert.is_true(scrape "process_cpu_seconds_total" > 0)
     assert.is_true(scrape "process_resident_memory_bytes" > 1000000)
     assert.is_true(scrape "process_open_fds" > 5)
