@@ -61,6 +61,7 @@ void gw_state_forget_declared(struct gw_state *state) {
     state->backends = NULL;
     state->breakers = NULL;
     state->n_backends = state->n_breakers = 0;
+    gw_state_forget_metrics(state);
 }
 
 /* States of one generation have the same routes in the same order, unless their scripts look at the

@@ -24,7 +24,7 @@ void gw_state_add_backend(struct gw_state *state, struct gw_backend *backend,
                           const struct gw_backend_options *options, const char *where);
 void gw_state_add_breaker(struct gw_state *state, struct gw_breaker *breaker,
                           const struct gw_breaker_options *options, const char *where);
-void gw_state_forget_declared(struct gw_state *state);
+void gw_state_forget_declared(struct gw_state *state); /* with its metrics */
 
 /* What the scripts declared becomes what is in use. Gives the options to the backends and breakers,
  * but for those that `before` declares too (it may be NULL): states of one generation say the same,

@@ -4,7 +4,6 @@
 #include "lua/core.h"
 #include "lua/declared.h"
 #include "lua/json.h"
-#include "lua/metric.h"
 #include "lua/prelude.h"
 #include "lua/secret.h"
 
@@ -202,6 +201,5 @@ void gw_state_free(struct gw_state *state) {
     }
     free(state->routes);
     gw_state_forget_declared(state);
-    gw_state_forget_metrics(state);
     free(state);
 }

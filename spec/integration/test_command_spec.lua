@@ -129,6 +129,39 @@ end)
     assert.matches("apt-get install lua-busted", err, 1, true)
   end)
 
+  it("tells what metrics have counted, of scripts that are loaded again and again", function()
+    local code <const>, out <const> = run {
+      ["init.lua"] = [[
+        local gateway <const> = require "gateway"
+        local metric <const> = gateway.metric
+        local seen <const> = metric.counter("seen_total", { help = "Seen", labels = { "what" } })
+        local size <const> = metric.histogram("size_bytes", { help = "Size" })
+        for i = 1, 60 do metric.gauge("level_" .. i, { help = "Level" }) end
+        gateway.route("GET /seen/:what", function(req)
+          seen:inc { what = req.params.what }
+          size:observe(#req.params.what)
+          return 200
+        end)
+      ]],
+      ["spec/x_spec.lua"] = [[
+        local testing <const> = require "gateway.testing"
+        for i = 1, 3 do
+          it("counts, " .. i, function()
+            local gw <const> = testing.load()
+            gw:request("GET", "/seen/cat")
+            gw:request("GET", "/seen/cat")
+            assert.equal(2, gw:metric("seen_total", { what = "cat" }))
+            assert.is_nil(gw:metric("seen_total", { what = "dog" }))
+            assert.same({ count = 2, sum = 6 }, gw:metric "size_bytes")
+            assert.has_error(function() gw:metric "sen_total" end,
+              "the scripts declare no metric 'sen_total' (did you mean 'seen_total'?)")
+          end)
+        end
+      ]],
+    }
+    assert.equal(0, code, out)
+  end)
+
   -- Every name that the core offers, and no other, or a script could be tested with what it will
   -- not have, or not with what it has.
   it("has a fake core with the names of the real one", function()
