@@ -210,9 +210,12 @@ describe("metrics", function()
     local path <const> = "docs/observability/alerts.yml"
     local code <const>, output <const> = process.run { PROMTOOL, "check", "rules", path }
     assert.equal(0, code, output)
-    for name, query in files.read(path):gmatch "alert: (%w+)\n%s+expr:(.-)\n%s+[%l]+:[ \n]" do
+    local text <const>, n = files.read(path), 0
+    for name, query in text:gmatch "alert: (%w+)\n%s+expr:(.-)\n%s+[%l]+:[ \n]" do
       assert_known(query:gsub("^[%s|]+", ""), name)
+      n = n + 1
     end
+    assert.equal(select(2, text:gsub("%- alert: ", "")), n)
   end)
 
   it("are what the Grafana dashboard asks for", function()
