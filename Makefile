@@ -25,7 +25,9 @@ LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
 
 SOURCES  := $(sort $(shell find core -name '*.c'))
 PRELUDE  := $(sort $(filter-out %/types.lua,$(shell find core/lua/prelude -name '*.lua')))
-OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/core/lua/prelude.gen.o
+ADMIN    := $(sort $(shell find core/admin -type f ! -name '*.[ch]'))
+EMBEDDED := $(BUILD)/core/lua/prelude.gen.c $(BUILD)/core/admin/files.gen.c
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(EMBEDDED:.c=.o)
 LIBRARY  := $(filter-out $(BUILD)/core/main.o,$(OBJECTS))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 THREADED := test_breaker_histories test_retry_budget test_bulkhead test_balancer test_backend \
@@ -175,12 +177,19 @@ $(BUILD)/core/base/version.o: CPPFLAGS += -DGW_VERSION='"$(VERSION)"'
 $(BUILD)/moongate.1: deploy/man/moongate.1.in deploy/man/page $(BUILD)/moongate
 	$(Q)$(BUILD)/moongate help | deploy/man/page $< >$@.tmp && mv $@.tmp $@
 
-# The prelude travels inside the binary: its files as one C table.
-$(BUILD)/core/lua/prelude.gen.c: $(PRELUDE) core/lua/prelude.sh
-	$(Q)mkdir -p $(@D)
-	$(Q)core/lua/prelude.sh $(PRELUDE) >$@.tmp && mv $@.tmp $@
+# Files that travel inside the binary: each folder's as one C table, see core/base/embedded.h.
+define embed
+$(Q)mkdir -p $(@D)
+$(Q)core/base/embed.sh $(1) $(2) $(filter $(2)/%,$^) >$@.tmp && mv $@.tmp $@
+endef
 
-$(BUILD)/core/lua/prelude.gen.o: $(BUILD)/core/lua/prelude.gen.c
+$(BUILD)/core/lua/prelude.gen.c: $(PRELUDE) core/base/embed.sh
+	$(call embed,gw_prelude_files,core/lua/prelude)
+
+$(BUILD)/core/admin/files.gen.c: $(ADMIN) core/base/embed.sh
+	$(call embed,gw_admin_files,core/admin)
+
+$(EMBEDDED:.c=.o): %.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
@@ -210,11 +219,11 @@ build/spec/gateway_json.so: $(JSON_SOURCES) $(wildcard core/lua/json*.h core/bas
 
 # A fuzz target is the whole core but main, under clang's libFuzzer and sanitizers.
 FUZZ_SOURCES := $(filter-out core/main.c,$(SOURCES))
-build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) build/core/lua/prelude.gen.c
+build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(EMBEDDED)
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  FUZZ $@"
 	$(Q)clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -pthread \
-	    -DGW_VERSION='"fuzz"' -o $@ $< $(FUZZ_SOURCES) build/core/lua/prelude.gen.c $(LDLIBS)
+	    -DGW_VERSION='"fuzz"' -o $@ $< $(FUZZ_SOURCES) $(EMBEDDED) $(LDLIBS)
 
 # Debian packages, by purpose. As root what is missing is installed; otherwise the command is shown.
 deps-build deps-test deps-bench deps-deb: deps-%:

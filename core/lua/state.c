@@ -33,16 +33,14 @@ static int l_load_module(lua_State *L, const char *name) {
         return luaopen_gateway_json(L);
     if (strcmp(name, "gateway.secret") == 0)
         return luaopen_gateway_secret(L);
-    for (const struct gw_prelude_module *module = gw_prelude; module->name; module++) {
-        if (strcmp(module->name, name) != 0)
-            continue;
-        lua_pushfstring(L, "@%s", name); /* see gw_is_prelude() */
-        if (luaL_loadbufferx(L, module->text, module->len, lua_tostring(L, -1), "t") != LUA_OK)
-            lua_error(L);
-        lua_call(L, 0, 1);
-        return 1;
-    }
-    return luaL_error(L, "module '%s' not found", name);
+    const struct gw_embedded *file = gw_prelude_find(name);
+    if (!file)
+        return luaL_error(L, "module '%s' not found", name);
+    lua_pushfstring(L, "@%s", name); /* see gw_is_prelude() */
+    if (luaL_loadbufferx(L, file->text.data, file->text.len, lua_tostring(L, -1), "t") != LUA_OK)
+        lua_error(L);
+    lua_call(L, 0, 1);
+    return 1;
 }
 
 static int l_require(lua_State *L) {

@@ -21,17 +21,10 @@ static int l_open_core(lua_State *L) {
     return 1;
 }
 
-static const struct gw_prelude_module *find(const char *name) {
-    for (const struct gw_prelude_module *module = gw_prelude; module->name; module++)
-        if (strcmp(module->name, name) == 0)
-            return module;
-    return NULL;
-}
-
 static int l_text(lua_State *L) {
-    const struct gw_prelude_module *module = find(luaL_checkstring(L, 1));
-    if (module)
-        lua_pushlstring(L, module->text, module->len);
+    const struct gw_embedded *file = gw_prelude_find(luaL_checkstring(L, 1));
+    if (file)
+        lua_pushlstring(L, file->text.data, file->text.len);
     else
         lua_pushnil(L);
     return 1;
@@ -64,13 +57,13 @@ static int l_open_prelude(lua_State *L) {
 /* A searcher: the module's loader, or why there is none. */
 static int l_search(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
-    const struct gw_prelude_module *module = find(name);
-    if (!module) {
+    const struct gw_embedded *file = gw_prelude_find(name);
+    if (!file) {
         lua_pushfstring(L, "no module '%s' in the binary", name);
         return 1;
     }
     lua_pushfstring(L, "@%s", name);
-    if (luaL_loadbufferx(L, module->text, module->len, lua_tostring(L, -1), "t") != LUA_OK)
+    if (luaL_loadbufferx(L, file->text.data, file->text.len, lua_tostring(L, -1), "t") != LUA_OK)
         return lua_error(L);
     return 1;
 }
