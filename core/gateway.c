@@ -122,15 +122,35 @@ static void log_listening(const struct gateway *gateway, uint16_t port) {
     gw_log_end(line);
 }
 
-static void serve_metrics(struct gateway *gateway) {
-    struct gw_metric_sources sources = {
+static void look_at_saga(void *user, int64_t number) {
+    struct gateway *gateway = user;
+    for (unsigned i = 0; i < gateway->settings->workers; i++)
+        gw_sagas_look_at(gw_worker_sagas(gateway->workers[i]), number);
+}
+
+static struct gw_metric_sources metric_sources(struct gateway *gateway) {
+    return (struct gw_metric_sources){
         .generations = &gateway->generations,
         .backends = gateway->shared.backends,
         .jobs = gateway->shared.jobs,
         .in_flight = &gateway->shared.in_flight,
         .n_connections = &gateway->shared.n_connections,
     };
-    gw_admin_serve_metrics(gateway->admin, &sources);
+}
+
+static struct gw_admin *new_admin(struct gateway *gateway, struct gw_buf *error) {
+    struct gw_admin_parts parts = {
+        .settings = gateway->settings,
+        .generations = &gateway->generations,
+        .backends = gateway->shared.backends,
+        .journal = gateway->shared.journal,
+        .jobs = gateway->shared.jobs,
+        .metrics = metric_sources(gateway),
+        .ready = is_ready,
+        .look_at_saga = look_at_saga,
+        .user = gateway,
+    };
+    return gw_admin_new(gateway->base, &parts, error);
 }
 
 /* With port 0 the first worker is given one by the system, and the others share it. */
@@ -139,7 +159,7 @@ static bool listen_all(struct gateway *gateway, struct gw_buf *error) {
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         if (!(port = gw_worker_listen(gateway->workers[i], port, error)))
             return false;
-    gateway->admin = gw_admin_new(gateway->base, gateway->settings, &gateway->generations, error);
+    gateway->admin = new_admin(gateway, error);
     if (gateway->admin && gw_log_enabled(GW_LOG_INFO))
         log_listening(gateway, port);
     return gateway->admin != NULL;
@@ -208,12 +228,6 @@ static void end_watching(struct gateway *gateway) {
     event_del(gateway->complain);
 }
 
-static void look_at_saga(void *user, int64_t number) {
-    struct gateway *gateway = user;
-    for (unsigned i = 0; i < gateway->settings->workers; i++)
-        gw_sagas_look_at(gw_worker_sagas(gateway->workers[i]), number);
-}
-
 /* What is left of an earlier process is known before anybody can ask for more. */
 static bool start(struct gateway *gateway, struct gw_buf *error) {
     if (!open_journal(gateway, error))
@@ -225,9 +239,6 @@ static bool start(struct gateway *gateway, struct gw_buf *error) {
     gw_job_runner_recover(gw_worker_host(gateway->workers[0]).jobs);
     if (!listen_all(gateway, error))
         return false;
-    serve_metrics(gateway);
-    gw_admin_serve_sagas(gateway->admin, gateway->base, gateway->shared.journal, look_at_saga,
-                         gateway);
     if (!gateway->settings->data_dir)
         gw_log(GW_LOG_WARN,
                "DATA_DIR is not set: what sagas have to undo, and jobs, are lost with the process");

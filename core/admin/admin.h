@@ -5,27 +5,35 @@
  * Who may ask: whoever reaches the address, and knows ADMIN_TOKEN if that is set; but no page in a
  * browser that is not the listener's own, see guard.h. Each call is one line of the log.
  *
- * Answers are JSON, or plain text for people if the caller accepts text/plain first. */
+ * Answers are JSON, or plain text for people if the caller accepts text/plain first. What can be
+ * asked is the table of calls.c, and described in openapi.json. */
 #ifndef GW_ADMIN_ADMIN_H
 #define GW_ADMIN_ADMIN_H
 
 #include "admin/metrics.h"
-#include "engine/journal.h"
+#include "engine/jobs.h"
 #include "lua/generations.h"
 
 struct gw_admin;
 
-/* Listens at ADMIN_HOST and ADMIN_PORT. NULL, with one line in `error`, if it cannot. `generations`
- * is not owned. */
-struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_settings *settings,
-                              struct gw_generations *generations, struct gw_buf *error);
-/* It also answers what is asked of sagas. `look_at` tells the workers of one that an operator has
- * changed, by its number. Nothing is owned; the journal ends after it. */
-void gw_admin_serve_sagas(struct gw_admin *admin, struct event_base *base,
-                          struct gw_journal *journal, void (*look_at)(void *user, int64_t number),
-                          void *user);
-/* It also answers GET /metrics, from these. */
-void gw_admin_serve_metrics(struct gw_admin *admin, const struct gw_metric_sources *sources);
+/* What it answers for. Nothing is owned, and all of it outlives the listener. */
+struct gw_admin_parts {
+    const struct gw_settings *settings;
+    struct gw_generations *generations;
+    struct gw_backends *backends;
+    struct gw_journal *journal;
+    struct gw_jobs *jobs;
+    struct gw_metric_sources metrics; /* what GET /metrics looks at */
+
+    bool (*ready)(void *user, const char **reason);
+    /* An operator has changed the saga of that number: the worker that has it is to look. */
+    void (*look_at_saga)(void *user, int64_t number);
+    void *user;
+};
+
+/* Listens at ADMIN_HOST and ADMIN_PORT. NULL, with one line in `error`, if it cannot. */
+struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_admin_parts *parts,
+                              struct gw_buf *error);
 uint16_t gw_admin_port(const struct gw_admin *admin);
 void gw_admin_free(struct gw_admin *admin);
 

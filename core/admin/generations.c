@@ -6,17 +6,13 @@
 #include "base/diff.h"
 #include "base/fault.h"
 #include "base/json_write.h"
-#include "base/version.h"
 
-#include <ctype.h>
 #include <string.h>
 
-#define JSON      "application/json"
-#define TEXT      "text/plain; charset=utf-8"
 #define SHORT_SUM 12 /* digits, for people */
 
-static const struct gw_record *live_record(const struct gw_admin *admin) {
-    const struct gw_history *history = &admin->generations->history;
+const struct gw_record *gw_admin_live_record(const struct gw_admin *admin) {
+    const struct gw_history *history = &admin->parts.generations->history;
     return &history->records[history->n - 1];
 }
 
@@ -34,7 +30,7 @@ static void append_fault(struct gw_buf *out, const struct gw_fault *fault) {
     gw_json_close(out, '}');
 }
 
-static void append_faults(struct gw_buf *out, struct gw_str errors) {
+void gw_admin_append_faults(struct gw_buf *out, struct gw_str errors) {
     struct gw_fault fault;
     gw_json_key(out, "errors");
     gw_json_open(out, '[');
@@ -43,21 +39,9 @@ static void append_faults(struct gw_buf *out, struct gw_str errors) {
     gw_json_close(out, ']');
 }
 
-/* --- GET /admin/status --- */
+/* --- GET /admin/generations --- */
 
-static void append_failure(struct gw_buf *out, const struct gw_generations *generations) {
-    gw_json_key(out, "failure");
-    if (!generations->failure.is_set) {
-        gw_json_null(out);
-        return;
-    }
-    gw_json_open(out, '{');
-    gw_json_member_time(out, "since", generations->failure.since_ms);
-    append_faults(out, gw_buf_str(&generations->failure.errors));
-    gw_json_close(out, '}');
-}
-
-static void append_record(struct gw_buf *out, const struct gw_record *record) {
+void gw_admin_append_record(struct gw_buf *out, const struct gw_record *record) {
     gw_json_member_int(out, "generation", record->number);
     gw_json_member_time(out, "live_at", record->live_at_ms);
     gw_json_member_str(out, "origin", gw_str_from(record->origin));
@@ -65,43 +49,19 @@ static void append_record(struct gw_buf *out, const struct gw_record *record) {
     gw_json_member_int(out, "routes", record->n_routes);
 }
 
-void gw_admin_status(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number) {
-    (void)number;
-    const struct gw_generations *g = admin->generations;
-    struct gw_buf out = {0};
-    gw_json_open(&out, '{');
-    gw_json_member_str(&out, "version", gw_str_from(gw_version));
-    gw_json_member_int(&out, "uptime_seconds", (gw_clock_ms() - admin->started_ms) / 1000);
-    gw_json_member_int(&out, "workers", g->n_hosts);
-    gw_json_key(&out, "live");
-    gw_json_open(&out, '{');
-    append_record(&out, live_record(admin));
-    gw_json_close(&out, '}');
-    gw_json_member_bool(&out, "disk_differs", strcmp(g->disk, g->live->sources->sha256) != 0);
-    gw_json_member_bool(&out, "held", g->is_held);
-    gw_json_member_bool(&out, "last_good", g->is_last_good);
-    gw_json_member_bool(&out, "shutting_down", g->is_closed);
-    append_failure(&out, g);
-    gw_json_member_int(&out, "lua_states", (1 + (int64_t)g->n_retired) * g->n_hosts);
-    gw_json_close(&out, '}');
-    gw_admin_reply(exchange, JSON, &out);
-}
-
-/* --- GET /admin/generations --- */
-
 /* Of one that is freed there is nothing in work. */
 static unsigned flows_of(const struct gw_admin *admin, unsigned number) {
-    const struct gw_generation *generation = gw_generations_find(admin->generations, number);
+    const struct gw_generation *generation = gw_generations_find(admin->parts.generations, number);
     return generation ? gw_generation_flows(generation) : 0;
 }
 
 static void append_generation(struct gw_buf *out, const struct gw_admin *admin,
                               const struct gw_record *record) {
-    bool is_live = record == live_record(admin);
+    bool is_live = record == gw_admin_live_record(admin);
     gw_json_open(out, '{');
-    append_record(out, record);
+    gw_admin_append_record(out, record);
     gw_json_member_bool(out, "live", is_live);
-    gw_json_member_bool(out, "held", is_live && admin->generations->is_held);
+    gw_json_member_bool(out, "held", is_live && admin->parts.generations->is_held);
     gw_json_member_int(out, "in_work", flows_of(admin, record->number));
     gw_json_close(out, '}');
 }
@@ -109,18 +69,18 @@ static void append_generation(struct gw_buf *out, const struct gw_admin *admin,
 static void append_row(struct gw_buf *out, const struct gw_admin *admin,
                        const struct gw_record *record) {
     char time[GW_CLOCK_TEXT_SIZE];
-    bool is_live = record == live_record(admin);
+    bool is_live = record == gw_admin_live_record(admin);
     gw_clock_text(record->live_at_ms, time);
     gw_buf_printf(out, "%-10u  %.19sZ  %-18s  %6u  %.*s  %7u%s\n", record->number, time,
                   record->origin, record->n_routes, SHORT_SUM, record->sources->sha256,
                   flows_of(admin, record->number),
-                  !is_live                      ? ""
-                  : admin->generations->is_held ? "  live, held until the files change"
-                                                : "  live");
+                  !is_live                            ? ""
+                  : admin->parts.generations->is_held ? "  live, held until the files change"
+                                                      : "  live");
 }
 
 static void append_table(struct gw_buf *out, const struct gw_admin *admin) {
-    const struct gw_history *history = &admin->generations->history;
+    const struct gw_history *history = &admin->parts.generations->history;
     gw_buf_printf(out, "%-10s  %-20s  %-18s  %6s  %-*s  %7s\n", "GENERATION", "LIVE SINCE", "BY",
                   "ROUTES", SHORT_SUM, "SHA256", "IN WORK");
     for (unsigned i = history->n; i-- > 0;)
@@ -128,7 +88,7 @@ static void append_table(struct gw_buf *out, const struct gw_admin *admin) {
 }
 
 static void append_list(struct gw_buf *out, const struct gw_admin *admin) {
-    const struct gw_history *history = &admin->generations->history;
+    const struct gw_history *history = &admin->parts.generations->history;
     gw_json_open(out, '{');
     gw_json_key(out, "generations");
     gw_json_open(out, '[');
@@ -138,16 +98,17 @@ static void append_list(struct gw_buf *out, const struct gw_admin *admin) {
     gw_json_close(out, '}');
 }
 
-void gw_admin_list(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number) {
-    (void)number;
+void gw_admin_generations(const struct gw_admin_question *question) {
+    const struct gw_admin *admin = question->admin;
+    struct gw_exchange *exchange = question->exchange;
     struct gw_buf out = {0};
     bool text = gw_admin_wants_text(exchange);
-    gw_generations_reap(admin->generations);
+    gw_generations_reap(admin->parts.generations);
     if (text)
         append_table(&out, admin);
     else
         append_list(&out, admin);
-    gw_admin_reply(exchange, text ? TEXT : JSON, &out);
+    gw_admin_reply(exchange, text ? GW_ADMIN_TEXT : GW_ADMIN_JSON, &out);
 }
 
 /* --- GET /admin/generations/N/diff --- */
@@ -181,21 +142,26 @@ static void append_diffs(struct gw_buf *out, const struct gw_record *a, const st
     }
 }
 
-void gw_admin_diff(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number) {
-    const struct gw_record *record = gw_history_find(&admin->generations->history, number);
+void gw_admin_diff(const struct gw_admin_question *question) {
+    const struct gw_admin *admin = question->admin;
+    struct gw_exchange *exchange = question->exchange;
+    uint64_t number = 0;
+    gw_str_to_u64(question->param, UINT32_MAX, &number); /* 0 is none */
+    const struct gw_record *record =
+        gw_history_find(&admin->parts.generations->history, (unsigned)number);
     struct gw_buf out = {0};
     if (!record) {
         gw_admin_refuse(exchange, 404, "there is no such generation, or not any more");
         return;
     }
-    append_diffs(&out, record, live_record(admin));
-    gw_admin_reply(exchange, TEXT, &out);
+    append_diffs(&out, record, gw_admin_live_record(admin));
+    gw_admin_reply(exchange, GW_ADMIN_TEXT, &out);
 }
 
 /* --- POST /admin/reload and /admin/rollback --- */
 
 static void reply_live(struct gw_admin *admin, struct gw_exchange *exchange) {
-    const struct gw_record *record = live_record(admin);
+    const struct gw_record *record = gw_admin_live_record(admin);
     struct gw_buf out = {0};
     bool text = gw_admin_wants_text(exchange);
     if (text) {
@@ -203,11 +169,11 @@ static void reply_live(struct gw_admin *admin, struct gw_exchange *exchange) {
                       record->origin, record->n_routes, SHORT_SUM, record->sources->sha256);
     } else {
         gw_json_open(&out, '{');
-        append_record(&out, record);
-        gw_json_member_bool(&out, "held", admin->generations->is_held);
+        gw_admin_append_record(&out, record);
+        gw_json_member_bool(&out, "held", admin->parts.generations->is_held);
         gw_json_close(&out, '}');
     }
-    gw_admin_reply(exchange, text ? TEXT : JSON, &out);
+    gw_admin_reply(exchange, text ? GW_ADMIN_TEXT : GW_ADMIN_JSON, &out);
 }
 
 /* The lines as they are for people; else as members of the problem. */
@@ -215,14 +181,14 @@ static void reply_broken(struct gw_admin *admin, struct gw_exchange *exchange,
                          const struct gw_buf *errors) {
     struct gw_reply reply = {.status = 422};
     if (gw_admin_wants_text(exchange)) {
-        gw_buf_printf(&reply.fields, "Content-Type: %s\r\n", TEXT);
+        gw_buf_printf(&reply.fields, "Content-Type: %s\r\n", GW_ADMIN_TEXT);
         gw_buf_printf(&reply.body, "%.*s\ngeneration %u goes on\n", GW_STR_ARG(gw_buf_str(errors)),
-                      admin->generations->live->number);
+                      admin->parts.generations->live->number);
     } else {
         gw_exchange_make_problem(exchange, &reply, 422, "the scripts cannot be loaded");
         reply.body.len--; /* the bracket, since there is more to say */
-        gw_json_member_int(&reply.body, "generation", admin->generations->live->number);
-        append_faults(&reply.body, gw_buf_str(errors));
+        gw_json_member_int(&reply.body, "generation", admin->parts.generations->live->number);
+        gw_admin_append_faults(&reply.body, gw_buf_str(errors));
         gw_json_close(&reply.body, '}');
     }
     gw_exchange_reply(exchange, &reply);
@@ -241,54 +207,22 @@ static void reply_outcome(struct gw_admin *admin, struct gw_exchange *exchange,
     gw_buf_fini(errors);
 }
 
-void gw_admin_reload(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number) {
-    (void)number;
+void gw_admin_reload(const struct gw_admin_question *question) {
+    struct gw_admin *admin = question->admin;
     struct gw_buf errors = {0};
-    enum gw_reload outcome = gw_generations_reload(admin->generations, "admin", &errors);
-    reply_outcome(admin, exchange, outcome, &errors);
+    enum gw_reload outcome = gw_generations_reload(admin->parts.generations, "admin", &errors);
+    reply_outcome(admin, question->exchange, outcome, &errors);
 }
 
-/* Takes `word` off the front, and the white space around it. */
-static bool take(struct gw_str *rest, const char *word) {
-    size_t n = strlen(word);
-    while (rest->len && isspace((unsigned char)*rest->data))
-        *rest = (struct gw_str){rest->data + 1, rest->len - 1};
-    if (rest->len < n || memcmp(rest->data, word, n) != 0)
-        return false;
-    *rest = (struct gw_str){rest->data + n, rest->len - n};
-    return n == 0 || take(rest, "");
-}
-
-static bool take_number(struct gw_str *rest, uint64_t *number) {
-    size_t n = 0;
-    while (n < rest->len && isdigit((unsigned char)rest->data[n]))
-        n++;
-    struct gw_str digits = {rest->data, n};
-    *rest = (struct gw_str){rest->data + n, rest->len - n};
-    return gw_str_to_u64(digits, UINT32_MAX, number) && *number > 0;
-}
-
-/* Nothing, {} or { "generation": N }; 0: the one before. */
-static bool read_generation(struct gw_str body, uint64_t *number) {
-    *number = 0;
-    if (take(&body, "") && body.len == 0)
-        return true;
-    if (!take(&body, "{"))
-        return false;
-    if (take(&body, "\"generation\"") && !(take(&body, ":") && take_number(&body, number)))
-        return false;
-    return take(&body, "}") && body.len == 0;
-}
-
-void gw_admin_roll_back(struct gw_admin *admin, struct gw_exchange *exchange, unsigned number) {
-    (void)number;
+void gw_admin_roll_back(const struct gw_admin_question *question) {
+    struct gw_admin *admin = question->admin;
     struct gw_buf errors = {0};
-    uint64_t generation;
-    if (!read_generation(gw_exchange_body(exchange), &generation)) {
-        gw_admin_refuse(exchange, 400, "the body must be {\"generation\": N}, or empty");
+    uint64_t number = 0; /* the last that differs */
+    if (!gw_body_number(question->body, "generation", 1, UINT32_MAX, &number)) {
+        gw_admin_refuse_body(question);
         return;
     }
     enum gw_reload outcome =
-        gw_generations_roll_back(admin->generations, (unsigned)generation, &errors);
-    reply_outcome(admin, exchange, outcome, &errors);
+        gw_generations_roll_back(admin->parts.generations, (unsigned)number, &errors);
+    reply_outcome(admin, question->exchange, outcome, &errors);
 }

@@ -1,5 +1,4 @@
-/* Admin calls about sagas. The journal answers them, so these, unlike all others, are not answered
- * at once:
+/* Admin calls about sagas. The journal answers them, so they are not answered at once:
  *
  *     GET  /admin/sagas             the newest hundred; ?open: those not over
  *     GET  /admin/sagas/ID          one, with its steps and undos
@@ -9,26 +8,18 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/json_scan.h"
 #include "base/json_write.h"
 #include "engine/saga.h"
 #include "engine/saga_desk.h"
-#include "policy/path.h"
 
 #include <stdlib.h>
 
 #define MAX_LISTED 100
+#define MAX_REASON 1000 /* bytes */
 
-struct gw_admin_sagas {
-    struct gw_journal_port *port; /* owned */
-    void (*look_at)(void *user, int64_t number);
-    void *user;
-};
-
-/* An exchange that waits for the journal; its user pointer. */
 struct asking {
+    struct gw_admin_pending pending;
     struct gw_admin *admin;
-    struct gw_exchange *exchange;
     struct gw_desk_query *query;
     bool is_change; /* the workers are to hear of it */
 };
@@ -96,15 +87,14 @@ static void refuse(struct gw_exchange *exchange, enum gw_desk_answer answer) {
 
 /* The answer is there: the exchange is the caller's again. */
 static struct gw_exchange *end_asking(struct asking *asking) {
-    struct gw_exchange *exchange = asking->exchange;
-    gw_exchange_set_user(exchange, NULL);
+    struct gw_exchange *exchange = gw_admin_settle(&asking->pending);
     free(asking);
     return exchange;
 }
 
 static void on_view(void *user, enum gw_desk_answer answer, const struct gw_saga_view *view) {
     struct asking *asking = user;
-    struct gw_admin_sagas *sagas = asking->admin->sagas;
+    const struct gw_admin_parts *parts = &asking->admin->parts;
     bool is_change = asking->is_change;
     struct gw_exchange *exchange = end_asking(asking);
     struct gw_buf out = {0};
@@ -113,7 +103,7 @@ static void on_view(void *user, enum gw_desk_answer answer, const struct gw_saga
         return;
     }
     if (is_change)
-        sagas->look_at(sagas->user, view->saga.number);
+        parts->look_at_saga(parts->user, view->saga.number);
     bool is_text = gw_admin_wants_text(exchange);
     if (is_text)
         append_steps(&out, view);
@@ -150,116 +140,50 @@ static void on_list(void *user, enum gw_desk_answer answer, const struct gw_saga
 
 /* --- questions --- */
 
-static struct asking *ask(struct gw_admin *admin, struct gw_exchange *exchange, bool is_change) {
-    struct asking *asking = gw_calloc(1, sizeof *asking);
-    asking->admin = admin;
-    asking->exchange = exchange;
-    asking->is_change = is_change;
-    gw_exchange_set_user(exchange, asking);
-    return asking;
-}
-
-static void list(struct gw_admin *admin, struct gw_exchange *exchange) {
-    struct gw_str query = gw_message_query(gw_exchange_message(exchange));
-    struct asking *asking = ask(admin, exchange, false);
-    bool open = gw_str_equal(query, GW_STR("open"));
-    asking->query = gw_desk_list(admin->sagas->port, open, MAX_LISTED, on_list, asking);
-}
-
-static void show(struct gw_admin *admin, struct gw_exchange *exchange, struct gw_str id) {
-    struct asking *asking = ask(admin, exchange, false);
-    asking->query = gw_desk_find(admin->sagas->port, GW_STR(""), id, on_view, asking);
-}
-
-static void retry(struct gw_admin *admin, struct gw_exchange *exchange, struct gw_str id) {
-    struct asking *asking = ask(admin, exchange, true);
-    asking->query = gw_desk_retry(admin->sagas->port, GW_STR(""), id, on_view, asking);
-}
-
-static void resolve(struct gw_admin *admin, struct gw_exchange *exchange, struct gw_str id) {
-    struct gw_str body = gw_str_trim(gw_exchange_body(exchange)), value;
-    struct gw_buf reason = {0};
-    if (gw_json_find(gw_json_inside(body), "reason", &value) && gw_json_is_text(value))
-        gw_json_append_text(&reason, value);
-    if (reason.len) {
-        struct asking *asking = ask(admin, exchange, true);
-        asking->query = gw_desk_resolve(admin->sagas->port, GW_STR(""), id, gw_buf_str(&reason),
-                                        on_view, asking);
-    } else {
-        gw_admin_refuse(exchange, 400, "the body must be {\"reason\": \"...\"}");
-    }
-    gw_buf_fini(&reason);
-}
-
-/* --- by path and method --- */
-
-static void refuse_method(struct gw_exchange *exchange, const char *allowed) {
-    struct gw_reply reply = {0};
-    gw_exchange_make_problem(exchange, &reply, 405, "this path has no such method");
-    gw_buf_printf(&reply.fields, "allow: %s\r\n", allowed);
-    gw_exchange_reply(exchange, &reply);
-}
-
-static bool is_segment(const struct gw_path *path, unsigned index, struct gw_str word) {
-    return path->n > index && gw_str_equal(path->segments[index], word);
-}
-
-static void answer_one(struct gw_admin *admin, struct gw_exchange *exchange,
-                       const struct gw_path *path) {
-    bool is_post = gw_str_equal(gw_message_method(gw_exchange_message(exchange)), GW_STR("POST"));
-    bool is_retry = is_segment(path, 3, GW_STR("retry"));
-    if (path->n == 4 && !is_retry && !is_segment(path, 3, GW_STR("resolve")))
-        gw_admin_refuse(exchange, 404, "the admin listener has no such path");
-    else if (is_post != (path->n == 4))
-        refuse_method(exchange, path->n == 4 ? "POST" : "GET");
-    else if (path->n == 3)
-        show(admin, exchange, path->segments[2]);
-    else if (is_retry)
-        retry(admin, exchange, path->segments[2]);
-    else
-        resolve(admin, exchange, path->segments[2]);
-}
-
-bool gw_admin_answer_sagas(struct gw_admin *admin, struct gw_exchange *exchange) {
-    const struct gw_message *message = gw_exchange_message(exchange);
-    struct gw_path path;
-    struct gw_buf decoded = {0};
-    bool is_ours = admin->sagas && gw_path_parse(&path, gw_message_path(message), &decoded) &&
-                   is_segment(&path, 0, GW_STR("admin")) && is_segment(&path, 1, GW_STR("sagas")) &&
-                   path.n <= 4;
-    if (is_ours && path.n > 2)
-        answer_one(admin, exchange, &path);
-    else if (is_ours && gw_str_equal(gw_message_method(message), GW_STR("GET")))
-        list(admin, exchange);
-    else if (is_ours)
-        refuse_method(exchange, "GET");
-    gw_buf_fini(&decoded);
-    return is_ours;
-}
-
-void gw_admin_abort_sagas(struct gw_exchange *exchange) {
-    struct asking *asking = gw_exchange_user(exchange);
-    if (!asking)
-        return;
+static void abort_asking(struct gw_admin_pending *pending) {
+    struct asking *asking = (struct asking *)pending;
     gw_desk_cancel(asking->query);
     free(asking);
 }
 
-/* --- life --- */
-
-void gw_admin_serve_sagas(struct gw_admin *admin, struct event_base *base,
-                          struct gw_journal *journal, void (*look_at)(void *user, int64_t number),
-                          void *user) {
-    struct gw_admin_sagas *sagas = gw_calloc(1, sizeof *sagas);
-    sagas->port = gw_journal_port_new(journal, base);
-    sagas->look_at = look_at;
-    sagas->user = user;
-    admin->sagas = sagas;
+static struct asking *ask(const struct gw_admin_question *question, bool is_change) {
+    struct asking *asking = gw_calloc(1, sizeof *asking);
+    gw_admin_await(&asking->pending, question->exchange, abort_asking);
+    asking->admin = question->admin;
+    asking->is_change = is_change;
+    return asking;
 }
 
-void gw_admin_free_sagas(struct gw_admin *admin) {
-    if (!admin->sagas)
+void gw_admin_sagas(const struct gw_admin_question *question) {
+    bool open = false;
+    if (!gw_query_flag(question->query, "open", &open)) {
+        gw_admin_refuse_query(question);
         return;
-    gw_journal_port_free(admin->sagas->port);
-    free(admin->sagas);
+    }
+    struct asking *asking = ask(question, false);
+    asking->query = gw_desk_list(question->admin->journal_port, open, MAX_LISTED, on_list, asking);
+}
+
+void gw_admin_saga(const struct gw_admin_question *question) {
+    struct asking *asking = ask(question, false);
+    asking->query =
+        gw_desk_find(question->admin->journal_port, GW_STR(""), question->param, on_view, asking);
+}
+
+void gw_admin_retry_saga(const struct gw_admin_question *question) {
+    struct asking *asking = ask(question, true);
+    asking->query =
+        gw_desk_retry(question->admin->journal_port, GW_STR(""), question->param, on_view, asking);
+}
+
+void gw_admin_resolve_saga(const struct gw_admin_question *question) {
+    struct gw_buf reason = {0};
+    if (gw_body_text(question->body, "reason", MAX_REASON, &reason)) {
+        struct asking *asking = ask(question, true);
+        asking->query = gw_desk_resolve(question->admin->journal_port, GW_STR(""), question->param,
+                                        gw_buf_str(&reason), on_view, asking);
+    } else {
+        gw_admin_refuse_body(question);
+    }
+    gw_buf_fini(&reason);
 }

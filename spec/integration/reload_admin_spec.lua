@@ -122,14 +122,21 @@ describe("the admin listener", function()
   it("refuses to go back to nothing", function()
     start()
     local function rollback(body)
-      return gateway:admin("POST", "/admin/rollback", { body = body }).status
+      local headers <const> = { "Content-Type: application/json" }
+      return gateway:admin("POST", "/admin/rollback", { body = body, headers = headers })
     end
-    assert.equal(404, rollback(nil))
-    assert.equal(404, rollback [[{"generation": 9}]])
-    for _, body in ipairs { "x", "[]", [[{"generation": 0}]], [[{"generation": -1}]], "{} x",
-      [[{"generation": "1"}]], [[{"number": 1}]], [[{"generation": 1]] } do
-      assert.equal(400, rollback(body), body)
+    assert.equal(404, rollback(nil).status)
+    assert.equal(404, rollback [[{"generation": 9}]].status)
+    for _, body in ipairs { "x", "[]", "{} x", [[{"generation": 1]] } do
+      assert.equal(400, rollback(body).status, body)
     end
+    for _, number in ipairs { "0", "-1", [["1"]] } do
+      local body <const> = ([[{"generation": %s}]]):format(number)
+      local response <const> = rollback(body)
+      assert.equal(422, response.status, body)
+      assert.equal("generation: must be a number from 1 to 4294967295", response.json.detail)
+    end
+    assert.equal("number: there is no such member", rollback [[{"number": 1}]].json.detail)
     assert.equal("one", gateway:get("/").body)
   end)
 
@@ -137,7 +144,7 @@ describe("the admin listener", function()
     start()
     assert.equal(404, gateway:admin("GET", "/").status)
     local response <const> = gateway:admin("GET", "/admin/reload")
-    assert.same({ 405, "POST" }, { response.status, response.headers.allow })
+    assert.same({ 405, "POST, OPTIONS" }, { response.status, response.headers.allow })
     assert.equal(404, gateway:get("/admin/status").status) -- nor the other listener these
   end)
 

@@ -92,7 +92,7 @@ describe("operators", function()
 
   it("resolve one that is not to be tried any more", function()
     local id = parked_order()
-    assert.equal(400, gateway:admin("POST", "/admin/sagas/" .. id .. "/resolve").status)
+    assert.equal(422, gateway:admin("POST", "/admin/sagas/" .. id .. "/resolve").status)
     local code = command("resolve", id, "--reason", "counted by hand")
     assert.equal(0, code)
     local saga = show(id).json
