@@ -99,12 +99,34 @@ void gw_backends_measure(struct gw_backends *backends);
 struct gw_breaker *gw_backends_breaker(struct gw_backends *backends, const char *name,
                                        const struct gw_breaker_options *options);
 
-/* The backend's breaker, and what an operator may do to it; thread-safe. */
-enum gw_breaker_state gw_backend_state(struct gw_backend *backend);
+enum gw_breaker_state gw_backend_state(struct gw_backend *backend); /* of its own breaker */
+
+/* What an operator may do; thread-safe, and for all who name the backend, until he says otherwise:
+ * a reload changes nothing of it. To force it open closes the backend as a whole: no call reaches
+ * any of its hosts, whose own breakers stay as they are. To close, to reset and to disable go for
+ * the breakers of its hosts, too, since one of them that is open would still keep calls away. */
 void gw_backend_force_open(struct gw_backend *backend);
 void gw_backend_close(struct gw_backend *backend);
 void gw_backend_reset(struct gw_backend *backend);
 void gw_backend_disable(struct gw_backend *backend);
+
+/* What there is to see of a backend at one moment, more or less: its parts are looked at one after
+ * the other. Texts live as long as the backend. */
+struct gw_backend_snapshot {
+    struct gw_breaker_snapshot breaker; /* its own, whatever those of its hosts say */
+    const char *last_error;             /* of the last failure that a breaker heard of; or NULL */
+    unsigned in_flight;                 /* attempts, at all its hosts */
+    unsigned waiting;                   /* calls that wait for a place */
+    unsigned max_concurrent;            /* 0: no limit */
+    unsigned n_hosts;
+    struct {
+        const char *url;
+        enum gw_breaker_state state; /* without breaker_per_host that of the backend */
+        bool is_out;                 /* by its health checks */
+        unsigned in_flight;
+    } hosts[GW_BACKEND_MAX_HOSTS];
+};
+void gw_backend_snapshot(struct gw_backend *backend, struct gw_backend_snapshot *out);
 
 /* --- A worker's side --- */
 

@@ -1,6 +1,7 @@
-/* What the files of core/engine share of a backend and its calls. backends.c is the list, target.c
- * a backend's options, hosts.c and health_check.c its hosts; caller.c is a worker's side, backend.c
- * a call from start to end, waiting.c the line before it and attempt.c one try. Not for others. */
+/* What the files of core/engine share of a backend and its calls. backends.c is the list,
+ * backend_desk.c what operators see and do, target.c a backend's options, hosts.c and
+ * health_check.c its hosts; caller.c is a worker's side, backend.c a call from start to end,
+ * waiting.c the line before it and attempt.c one try. Not for others. */
 #ifndef GW_ENGINE_BACKEND_INTERNAL_H
 #define GW_ENGINE_BACKEND_INTERNAL_H
 
@@ -32,7 +33,8 @@ struct gw_backend_host {
     struct gw_breaker *breaker; /* owned; asked only with breaker_per_host */
     pthread_mutex_t mutex;      /* guards `health`; taken by health checks only */
     struct gw_health health;
-    atomic_bool is_out; /* by its health checks */
+    atomic_bool is_out;      /* by its health checks */
+    atomic_uint n_in_flight; /* attempts */
     struct gw_breaker_gauges gauges;
     struct gw_metric out_gauge;
 };
@@ -82,6 +84,9 @@ void gw_backend_configure_host(struct gw_backend_host *host,
                                const struct gw_breaker_options *breaker,
                                const struct gw_health_check *health);
 void gw_backend_free_hosts(struct gw_backend *backend);
+
+/* backend_desk.c: a host that is new, or there again, is as an operator wants the backend. */
+void gw_backend_host_obey(struct gw_backend_host *host);
 
 /* backend_metrics.c: shows the state of what there is, with the list's mutex held. */
 void gw_backend_measure(struct gw_backend *backend, int64_t now_ms);

@@ -213,28 +213,6 @@ const char *gw_backend_name(const struct gw_backend *backend) {
     return backend->name;
 }
 
-/* --- Its breaker, for scripts and operators --- */
-
-enum gw_breaker_state gw_backend_state(struct gw_backend *backend) {
-    return gw_breaker_state(backend->breaker, gw_clock_ms());
-}
-
-void gw_backend_force_open(struct gw_backend *backend) {
-    gw_breaker_force_open(backend->breaker, gw_clock_ms());
-}
-
-void gw_backend_close(struct gw_backend *backend) {
-    gw_breaker_close(backend->breaker, gw_clock_ms());
-}
-
-void gw_backend_reset(struct gw_backend *backend) {
-    gw_breaker_reset(backend->breaker, gw_clock_ms());
-}
-
-void gw_backend_disable(struct gw_backend *backend) {
-    gw_breaker_disable(backend->breaker, gw_clock_ms());
-}
-
 /* --- Breakers that stand alone --- */
 
 static struct named_breaker *breaker_named(struct gw_backends *backends, const char *name) {

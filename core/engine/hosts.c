@@ -46,6 +46,7 @@ void gw_backend_configure_host(struct gw_backend_host *host,
     pthread_mutex_lock(&host->mutex);
     gw_health_configure(&host->health, health->healthy, health->unhealthy);
     pthread_mutex_unlock(&host->mutex);
+    gw_backend_host_obey(host);
 }
 
 void gw_backend_free_hosts(struct gw_backend *backend) {
@@ -107,6 +108,10 @@ bool gw_hosts_have_room(const struct gw_backend_call *call, int64_t now_ms) {
     return candidates(call, now_ms, &ignored) != 0;
 }
 
+static void add_in_flight(struct gw_backend_host *host, unsigned n) {
+    atomic_fetch_add_explicit(&host->n_in_flight, n, memory_order_relaxed);
+}
+
 static bool admit(struct gw_attempt *attempt, int64_t now_ms) {
     const struct gw_target *target = attempt->call->target;
     int64_t ignored;
@@ -137,11 +142,12 @@ bool gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms) {
     const struct gw_target *target = attempt->call->target;
     attempt->host = 0;
     attempt->has_host_permit = false;
-    if (target->n_hosts == 1)
-        return true;
-    if (!pick_of_several(attempt, now_ms))
-        return false;
-    gw_balancer_begin(target->balancer, attempt->host);
+    if (target->n_hosts > 1) {
+        if (!pick_of_several(attempt, now_ms))
+            return false;
+        gw_balancer_begin(target->balancer, attempt->host);
+    }
+    add_in_flight(target->hosts[attempt->host], 1);
     return true;
 }
 
@@ -154,6 +160,7 @@ bool gw_hosts_has_another(const struct gw_attempt *attempt, int64_t now_ms) {
 void gw_hosts_release(struct gw_attempt *attempt, enum gw_breaker_report report,
                       int64_t duration_ms, int64_t now_ms) {
     const struct gw_target *target = attempt->call->target;
+    add_in_flight(target->hosts[attempt->host], -1u);
     if (attempt->has_host_permit)
         gw_breaker_report(target->hosts[attempt->host]->breaker, attempt->host_permit, report,
                           duration_ms, now_ms);
