@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum question { ENQUEUE, FIND, REMOVE, LIST };
+enum question { ENQUEUE, FIND, REMOVE, CANCEL, LIST };
 
 struct gw_job_query {
     struct gw_journal_op op;
@@ -13,8 +13,10 @@ struct gw_job_query {
     enum question question;
     struct gw_job_record asked; /* what is asked for, or the new job; owned */
     bool with_result;
-    unsigned max;
+    int state;    /* of those to be listed */
+    unsigned max; /* likewise */
 
+    bool is_over;                /* what is to be cancelled is */
     struct gw_job_record *found; /* owned, as what they point to */
     unsigned n_found;
     struct gw_buf result;
@@ -47,15 +49,27 @@ static bool run_enqueue(struct gw_journal_op *op, struct gw_store *store) {
     return store->functions->put_job(store, &query->asked);
 }
 
-/* Of a job that is there: it is cancelled, or forgotten. */
-static bool remove_job(struct gw_store *store, const struct gw_job_record *found) {
+static void mark_cancelled(struct gw_job_record *job) {
+    job->state = GW_STORED_JOB_CANCELLED;
+    job->changed_ms = job->finished_ms = gw_clock_wall_ms();
+    job->args = job->result = GW_STR("");
+}
+
+static bool cancel_job(struct gw_store *store, const struct gw_job_record *found) {
     struct gw_job_record cancelled = *found;
-    if (found->state > GW_STORED_JOB_RUNNING)
-        return store->functions->forget_job(store, found->id);
-    cancelled.state = GW_STORED_JOB_CANCELLED;
-    cancelled.changed_ms = cancelled.finished_ms = gw_clock_wall_ms();
-    cancelled.args = cancelled.result = GW_STR("");
+    mark_cancelled(&cancelled);
     return store->functions->put_job(store, &cancelled);
+}
+
+/* Of a job that is there. One that was cancelled already may have been by this very query. */
+static bool change(struct gw_job_query *query, struct gw_store *store,
+                   const struct gw_job_record *found) {
+    if (found->state <= GW_STORED_JOB_RUNNING)
+        return cancel_job(store, found);
+    if (query->question == REMOVE)
+        return store->functions->forget_job(store, found->id);
+    query->is_over = found->state != GW_STORED_JOB_CANCELLED;
+    return true;
 }
 
 static bool run_one(struct gw_journal_op *op, struct gw_store *store) {
@@ -70,22 +84,34 @@ static bool run_one(struct gw_journal_op *op, struct gw_store *store) {
     keep(query, &found);
     if (query->with_result && found.state == GW_STORED_JOB_DONE)
         gw_buf_append_str(&query->result, found.result);
-    bool ok = query->question != REMOVE || remove_job(store, &found);
+    bool ok = query->question == FIND || change(query, store, &found);
     gw_buf_fini(&found.memory);
     return ok;
 }
 
+static bool is_unfinished(int state) {
+    return state == GW_STORED_JOB_QUEUED || state == GW_STORED_JOB_RUNNING;
+}
+
+/* Which of the two an unfinished one is, memory knows better. */
+static bool is_asked_for(const struct gw_job_query *query, const struct gw_job_record *record) {
+    bool kind = query->asked.kind.len == 0 || gw_str_equal(record->kind, query->asked.kind);
+    bool state = query->state == GW_JOB_ANY_STATE || query->state == (int)record->state ||
+                 is_unfinished(query->state);
+    return kind && state;
+}
+
 static bool list_job(void *user, const struct gw_job_record *record) {
     struct gw_job_query *query = user;
-    if (gw_str_equal(record->kind, query->asked.kind))
+    if (is_asked_for(query, record))
         keep(query, record);
-    return query->n_found < query->max;
+    return query->n_found < query->max || is_unfinished(query->state);
 }
 
 static bool run_list(struct gw_journal_op *op, struct gw_store *store) {
     struct gw_job_query *query = (struct gw_job_query *)op;
     forget_found(query);
-    return store->functions->find_jobs(store, false, 0, list_job, query);
+    return store->functions->find_jobs(store, is_unfinished(query->state), 0, list_job, query);
 }
 
 /* --- on the loop --- */
@@ -110,6 +136,8 @@ static void tell(struct gw_job_query *query, bool ok) {
         reply.answer = GW_JOB_FAULT;
     else if (query->question != LIST && query->n_found == 0)
         reply.answer = GW_JOB_NOT_FOUND;
+    else if (query->is_over)
+        reply.answer = GW_JOB_OVER;
     reply.jobs = query->found;
     reply.n_jobs = query->n_found;
     query->found = NULL;
@@ -159,20 +187,41 @@ static void removed(struct gw_journal_op *op, bool ok) {
     tell(query, ok);
 }
 
+static void cancelled(struct gw_journal_op *op, bool ok) {
+    struct gw_job_query *query = (struct gw_job_query *)op;
+    if (ok && query->n_found && !query->is_over) {
+        cancel_here(query->runner->jobs, query->asked.id);
+        mark_cancelled(&query->found[0]);
+    }
+    tell(query, ok);
+}
+
 static void found_one(struct gw_journal_op *op, bool ok) {
     tell((struct gw_job_query *)op, ok);
 }
 
-/* Of those that are not over, memory knows more. */
+/* Of one that is not over, memory knows more. */
+static void bring_up_to_date(struct gw_job_query *query, struct gw_job_record *record) {
+    struct gw_job_record now;
+    if (record->state > GW_STORED_JOB_RUNNING || !gw_job_peek(query->runner, record->id, &now))
+        return;
+    gw_buf_fini(&record->memory);
+    *record = now;
+}
+
 static void found_list(struct gw_journal_op *op, bool ok) {
     struct gw_job_query *query = (struct gw_job_query *)op;
+    unsigned n = 0;
     for (unsigned i = 0; i < query->n_found; i++) {
-        struct gw_job_record *record = &query->found[i], now;
-        if (record->state > GW_STORED_JOB_RUNNING || !gw_job_peek(query->runner, record->id, &now))
-            continue;
-        gw_buf_fini(&record->memory);
-        *record = now;
+        struct gw_job_record *record = &query->found[i];
+        bring_up_to_date(query, record);
+        bool fits = query->state == GW_JOB_ANY_STATE || query->state == (int)record->state;
+        if (fits && n < query->max)
+            query->found[n++] = *record;
+        else
+            gw_buf_fini(&record->memory);
     }
+    query->n_found = n;
     tell(query, ok);
 }
 
@@ -181,10 +230,10 @@ static void found_list(struct gw_journal_op *op, bool ok) {
 static struct gw_job_query *ask(struct gw_job_runner *runner, enum question question,
                                 const struct gw_job_record *asked, gw_job_reply_fn done,
                                 void *user) {
-    static bool (*const runs[])(struct gw_journal_op *, struct gw_store *) = {run_enqueue, run_one,
-                                                                              run_one, run_list};
+    static bool (*const runs[])(struct gw_journal_op *, struct gw_store *) = {
+        run_enqueue, run_one, run_one, run_one, run_list};
     static void (*const ends[])(struct gw_journal_op *, bool) = {enqueued, found_one, removed,
-                                                                 found_list};
+                                                                 cancelled, found_list};
     struct gw_job_query *query = gw_calloc(1, sizeof *query);
     query->op = (struct gw_journal_op){.run = runs[question], .done = ends[question]};
     query->runner = runner;
@@ -238,11 +287,17 @@ struct gw_job_query *gw_job_remove(struct gw_job_runner *runner, struct gw_str i
     return submit(ask(runner, REMOVE, &(struct gw_job_record){.id = id}, done, user));
 }
 
-struct gw_job_query *gw_job_list(struct gw_job_runner *runner, struct gw_str kind, unsigned max,
+struct gw_job_query *gw_job_cancel(struct gw_job_runner *runner, struct gw_str id,
+                                   gw_job_reply_fn done, void *user) {
+    return submit(ask(runner, CANCEL, &(struct gw_job_record){.id = id}, done, user));
+}
+
+struct gw_job_query *gw_job_list(struct gw_job_runner *runner, const struct gw_job_filter *filter,
                                  gw_job_reply_fn done, void *user) {
     struct gw_job_query *query =
-        ask(runner, LIST, &(struct gw_job_record){.kind = kind}, done, user);
-    query->max = max;
+        ask(runner, LIST, &(struct gw_job_record){.kind = filter->kind}, done, user);
+    query->state = filter->state;
+    query->max = filter->max;
     return submit(query);
 }
 

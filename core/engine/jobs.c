@@ -113,6 +113,13 @@ bool gw_job_peek(struct gw_job_runner *runner, struct gw_str id, struct gw_job_r
     return is_there;
 }
 
+struct gw_job_counts gw_jobs_count(struct gw_jobs *jobs) {
+    pthread_mutex_lock(&jobs->mutex);
+    struct gw_job_counts counts = {jobs->n_running, jobs->n - jobs->n_running};
+    pthread_mutex_unlock(&jobs->mutex);
+    return counts;
+}
+
 /* --- who runs what --- */
 
 void gw_jobs_wake(struct gw_job_runner *runner) {

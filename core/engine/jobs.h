@@ -82,6 +82,7 @@ void gw_job_end(struct gw_job *job, enum gw_job_outcome outcome, struct gw_buf *
 enum gw_job_answer {
     GW_JOB_OK,
     GW_JOB_NOT_FOUND,
+    GW_JOB_OVER,  /* there is nothing to cancel */
     GW_JOB_FAULT, /* the journal could not be read or written */
 };
 
@@ -115,8 +116,21 @@ struct gw_job_query *gw_job_find(struct gw_job_runner *runner, struct gw_str id,
 struct gw_job_query *gw_job_remove(struct gw_job_runner *runner, struct gw_str id,
                                    gw_job_reply_fn done, void *user);
 
-/* The newest first, at most `max`. */
-struct gw_job_query *gw_job_list(struct gw_job_runner *runner, struct gw_str kind, unsigned max,
+/* One that is not over is cancelled; one that is over stays as it is. The reply has it as it is
+ * then; to cancel it once more is fine. */
+struct gw_job_query *gw_job_cancel(struct gw_job_runner *runner, struct gw_str id,
+                                   gw_job_reply_fn done, void *user);
+
+#define GW_JOB_ANY_STATE (-1)
+
+struct gw_job_filter {
+    struct gw_str kind; /* empty: any */
+    int state;          /* an enum gw_stored_job_state, or GW_JOB_ANY_STATE */
+    unsigned max;
+};
+
+/* The newest first. */
+struct gw_job_query *gw_job_list(struct gw_job_runner *runner, const struct gw_job_filter *filter,
                                  gw_job_reply_fn done, void *user);
 
 /* Without asking the journal: a copy, if it is not over, for the caller to end with
@@ -124,5 +138,11 @@ struct gw_job_query *gw_job_list(struct gw_job_runner *runner, struct gw_str kin
 bool gw_job_peek(struct gw_job_runner *runner, struct gw_str id, struct gw_job_record *copy);
 
 const char *gw_job_state_name(enum gw_stored_job_state state);
+
+/* How many are not over. Any thread. */
+struct gw_job_counts {
+    unsigned running, waiting;
+};
+struct gw_job_counts gw_jobs_count(struct gw_jobs *jobs);
 
 #endif

@@ -247,7 +247,8 @@ static int l_job_list(lua_State *L) {
     luaL_argcheck(L, max >= 1 && max <= 1000, 2, "from 1 to 1000");
     l_raise_if_cancelled(L, flow);
     struct asking *asking = l_new_asking(L);
-    asking->query = gw_job_list(runner, kind, (unsigned)max, answered, asking);
+    struct gw_job_filter filter = {kind, GW_JOB_ANY_STATE, (unsigned)max};
+    asking->query = gw_job_list(runner, &filter, answered, asking);
     return l_ask(L, flow, asking, k_list);
 }
 

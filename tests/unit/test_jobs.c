@@ -375,7 +375,9 @@ static void a_list_has_the_newest_first_and_what_memory_knows(void **state) {
     enqueue(ids[2]);
     AWAIT_STARTED(3);
     gw_job_progress(started[2].job, 70);
-    ASK(&one, gw_job_list(runners[0], GW_STR("report"), 10, answer, &one));
+    ASK(&one,
+        gw_job_list(runners[0], &(struct gw_job_filter){GW_STR("report"), GW_JOB_ANY_STATE, 10},
+                    answer, &one));
     assert_int_equal(one.reply.n_jobs, 3);
     for (int i = 0; i < 3; i++)
         assert_true(gw_str_equal(one.reply.jobs[i].id, gw_str_from(ids[2 - i])));
@@ -383,9 +385,83 @@ static void a_list_has_the_newest_first_and_what_memory_knows(void **state) {
     assert_int_equal(one.reply.jobs[1].progress, 70);
     assert_int_equal(one.reply.jobs[2].state, GW_STORED_JOB_DONE);
     gw_job_reply_fini(&one.reply);
-    ASK(&one, gw_job_list(runners[0], GW_STR("report"), 1, answer, &one));
+    ASK(&one,
+        gw_job_list(runners[0], &(struct gw_job_filter){GW_STR("report"), GW_JOB_ANY_STATE, 1},
+                    answer, &one));
     assert_int_equal(one.reply.n_jobs, 1);
     gw_job_reply_fini(&one.reply);
+}
+
+static unsigned count_of(const char *kind, int state, unsigned max) {
+    struct asked one;
+    struct gw_job_filter filter = {gw_str_from(kind), state, max};
+    ASK(&one, gw_job_list(runners[0], &filter, answer, &one));
+    unsigned n = one.reply.n_jobs;
+    for (unsigned i = 0; i < n; i++)
+        assert_true(state == GW_JOB_ANY_STATE || (int)one.reply.jobs[i].state == state);
+    gw_job_reply_fini(&one.reply);
+    return n;
+}
+
+/* One that waits for its next attempt runs, says the journal; but it does not. */
+static void a_list_may_be_of_one_state(void **state) {
+    (void)state;
+    char done[GW_ID_SIZE], paused[GW_ID_SIZE], ids[4][GW_ID_SIZE];
+    struct gw_job_limits patient = usual;
+    patient.pause_ms = 3600 * 1000;
+    set_limits(patient);
+    enqueue(done);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(done, "done 1 1");
+    enqueue_as("other", paused);
+    AWAIT_STARTED(2);
+    end_job(1, GW_JOB_FAILED_FOR_NOW, "not now");
+    AWAIT_STATE(paused, "queued 1 not now");
+    for (int i = 0; i < 4; i++)
+        enqueue(ids[i]);
+    AWAIT_STARTED(4);
+    assert_int_equal(count_of("", GW_JOB_ANY_STATE, 10), 6);
+    assert_int_equal(count_of("report", GW_JOB_ANY_STATE, 10), 5);
+    assert_int_equal(count_of("", GW_STORED_JOB_RUNNING, 10), 2);
+    assert_int_equal(count_of("", GW_STORED_JOB_RUNNING, 1), 1);
+    assert_int_equal(count_of("", GW_STORED_JOB_QUEUED, 10), 3);
+    assert_int_equal(count_of("other", GW_STORED_JOB_QUEUED, 10), 1);
+    assert_int_equal(count_of("", GW_STORED_JOB_DONE, 10), 1);
+    assert_int_equal(count_of("", GW_STORED_JOB_FAILED, 10), 0);
+    struct gw_job_counts counts = gw_jobs_count(jobs);
+    assert_int_equal(counts.running, 2);
+    assert_int_equal(counts.waiting, 3);
+}
+
+/* --- cancelling, not forgetting --- */
+
+static enum gw_job_answer cancel_job(const char *id, enum gw_stored_job_state expected) {
+    struct asked one;
+    ASK(&one, gw_job_cancel(runners[1], gw_str_from(id), answer, &one));
+    enum gw_job_answer said = one.reply.answer;
+    assert_true(said == GW_JOB_NOT_FOUND || one.reply.jobs[0].state == expected);
+    gw_job_reply_fini(&one.reply);
+    return said;
+}
+
+static void what_is_over_is_not_cancelled(void **state) {
+    (void)state;
+    char done[GW_ID_SIZE], running[GW_ID_SIZE];
+    enqueue(done);
+    AWAIT_STARTED(1);
+    end_job(0, GW_JOB_DONE, "1");
+    AWAIT_STATE(done, "done 1 1");
+    assert_int_equal(cancel_job(done, GW_STORED_JOB_DONE), GW_JOB_OVER);
+    assert_string_equal(state_of(done), "done 1 1");
+    enqueue(running);
+    AWAIT_STARTED(2);
+    assert_int_equal(cancel_job(running, GW_STORED_JOB_CANCELLED), GW_JOB_OK);
+    assert_int_equal(cancel_job(running, GW_STORED_JOB_CANCELLED), GW_JOB_OK);
+    RUN_UNTIL(base, started[1].n_cancelled == 1);
+    end_job(1, GW_JOB_INTERRUPTED, "");
+    AWAIT_STATE(running, "cancelled 1 ");
+    assert_int_equal(cancel_job("none", GW_STORED_JOB_CANCELLED), GW_JOB_NOT_FOUND);
 }
 
 /* --- another process --- */
@@ -566,7 +642,8 @@ static void *work(void *user) {
     for (int i = 0; i < PER_THREAD; i++) {
         assert_non_null(gw_job_enqueue(worker->runner, GW_STR("report"), GW_STR("{}"), GW_STR("c"),
                                        nobody_listens, NULL));
-        gw_job_list(worker->runner, GW_STR("report"), 5, nobody_listens, NULL);
+        gw_job_list(worker->runner, &(struct gw_job_filter){GW_STR("report"), GW_JOB_ANY_STATE, 5},
+                    nobody_listens, NULL);
         event_base_loop(worker->base, EVLOOP_NONBLOCK);
     }
     RUN_UNTIL(worker->base, atomic_load(&n_ended) == 2 * PER_THREAD);
@@ -622,6 +699,8 @@ int main(void) {
         TEST(one_that_pauses_is_cancelled),
         TEST(one_that_is_over_is_forgotten),
         TEST(a_list_has_the_newest_first_and_what_memory_knows),
+        TEST(a_list_may_be_of_one_state),
+        TEST(what_is_over_is_not_cancelled),
         TEST(what_was_left_is_run_by_the_next_process),
         TEST(the_process_dies_three_times_and_no_more),
         TEST(who_drains_takes_no_more),
