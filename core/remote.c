@@ -19,44 +19,185 @@ struct question {
 
 /* --- What is asked --- */
 
-static bool is_number(const char *text) {
-    uint64_t value;
-    return gw_str_to_u64(gw_str_from(text), UINT32_MAX, &value) && value > 0;
+static void append_word(struct gw_buf *path, const char *word) {
+    gw_buf_append_char(path, '/');
+    gw_buf_append_percent(path, gw_str_from(word));
 }
 
-static bool is_one_of(const char *command, const char *const *list) {
-    while (*list && strcmp(command, *list) != 0)
-        list++;
-    return *list != NULL;
+/* A list or, by its name, one of it. */
+static void ask_for(struct question *question, const char *list, const char *name) {
+    question->method = "GET";
+    gw_buf_printf(&question->path, "/admin/%s", list);
+    if (name)
+        append_word(&question->path, name);
 }
 
-static bool is_of_sagas(const char *command) {
-    return is_one_of(command, (const char *const[]){"sagas", "retry", "resolve", NULL});
+static void ask_to(struct question *question, const char *list, const char *name, const char *act) {
+    ask_for(question, list, name);
+    question->method = "POST";
+    gw_buf_printf(&question->path, "/%s", act);
+}
+
+static void set_text(struct question *question, const char *member, const char *text) {
+    gw_buf_printf(&question->body, "{\"%s\":", member);
+    gw_buf_append_json(&question->body, gw_str_from(text));
+    gw_buf_append_char(&question->body, '}');
+}
+
+static void add_parameter(struct question *question, const char *name, const char *value) {
+    bool is_first = !memchr(question->path.data, '?', question->path.len);
+    if (!value)
+        return;
+    gw_buf_printf(&question->path, "%c%s=", is_first ? '?' : '&', name);
+    gw_buf_append_percent(&question->path, gw_str_from(value));
+}
+
+static void ask_status(struct question *question, const struct gw_remote_words *words) {
+    (void)words;
+    ask_for(question, "status", NULL);
+}
+
+static void ask_reload(struct question *question, const struct gw_remote_words *words) {
+    (void)words;
+    question->method = "POST";
+    gw_buf_printf(&question->path, "/admin/reload");
+}
+
+static void ask_generations(struct question *question, const struct gw_remote_words *words) {
+    ask_for(question, "generations", words->words[0]);
+    if (words->words[0])
+        gw_buf_printf(&question->path, "/diff");
+}
+
+static void ask_rollback(struct question *question, const struct gw_remote_words *words) {
+    question->method = "POST";
+    gw_buf_printf(&question->path, "/admin/rollback");
+    if (words->words[0])
+        gw_buf_printf(&question->body, "{\"generation\":%s}", words->words[0]);
+}
+
+static void ask_backends(struct question *question, const struct gw_remote_words *words) {
+    ask_for(question, "backends", words->words[0]);
+}
+
+static void ask_breaker(struct question *question, const struct gw_remote_words *words) {
+    ask_to(question, "backends", words->words[0], words->words[1]);
+}
+
+static void ask_sagas(struct question *question, const struct gw_remote_words *words) {
+    ask_for(question, "sagas", words->words[0]);
+    if (words->open)
+        gw_buf_printf(&question->path, "?open");
+}
+
+static void ask_retry(struct question *question, const struct gw_remote_words *words) {
+    ask_to(question, "sagas", words->words[0], "retry");
+}
+
+static void ask_resolve(struct question *question, const struct gw_remote_words *words) {
+    ask_to(question, "sagas", words->words[0], "resolve");
+    set_text(question, "reason", words->reason);
+}
+
+static void ask_jobs(struct question *question, const struct gw_remote_words *words) {
+    ask_for(question, "jobs", words->words[0]);
+    add_parameter(question, "kind", words->kind);
+    add_parameter(question, "status", words->status);
+}
+
+static void ask_cancel(struct question *question, const struct gw_remote_words *words) {
+    ask_to(question, "jobs", words->words[0], "cancel");
+}
+
+static void ask_log_level(struct question *question, const struct gw_remote_words *words) {
+    ask_for(question, "log-level", NULL);
+    if (!words->words[0])
+        return;
+    question->method = "PUT";
+    set_text(question, "level", words->words[0]);
+}
+
+/* --- Commands --- */
+
+struct command {
+    const char *name;
+    unsigned least, most; /* words */
+    const char *missing;  /* what is, where there are too few; or NULL */
+    bool is_numbered;     /* the word is the number of a generation */
+    void (*ask)(struct question *question, const struct gw_remote_words *words);
+};
+
+static const struct command commands[] = {
+    {"status", 0, 0, NULL, false, ask_status},
+    {"reload", 0, 0, NULL, false, ask_reload},
+    {"generations", 0, 1, NULL, true, ask_generations},
+    {"rollback", 0, 1, NULL, true, ask_rollback},
+    {"backends", 0, 1, NULL, false, ask_backends},
+    {"breaker", 2, 2, "a backend's name and force-open, close, reset or disable", false,
+     ask_breaker},
+    {"sagas", 0, 1, NULL, false, ask_sagas},
+    {"retry", 1, 1, "the id of a saga", false, ask_retry},
+    {"resolve", 1, 1, "the id of a saga", false, ask_resolve},
+    {"jobs", 0, 1, NULL, false, ask_jobs},
+    {"cancel", 1, 1, "the id of a job", false, ask_cancel},
+    {"log-level", 0, 1, NULL, false, ask_log_level},
+};
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
 }
 
 bool gw_remote_is_command(const char *command) {
-    return is_of_sagas(command) ||
-           is_one_of(command, (const char *const[]){"reload", "generations", "rollback", NULL});
+    return find_command(command) != NULL;
+}
+
+/* --- Words --- */
+
+/* "--reason TEXT" or "--reason=TEXT", at argv[*i], which is left at its end. */
+static bool take_option(const char *name, int argc, char **argv, int *i, const char **value) {
+    size_t n = strlen(name);
+    if (strncmp(argv[*i], name, n) != 0)
+        return false;
+    if (argv[*i][n] == '=')
+        *value = argv[*i] + n + 1;
+    else if (argv[*i][n] == '\0' && *i + 1 < argc)
+        *value = argv[++*i];
+    else
+        return false;
+    return true;
+}
+
+static bool take_word(struct gw_remote_words *words, const char *word) {
+    for (unsigned i = 0; word[0] != '-' && i < GW_REMOTE_MAX_WORDS; i++) {
+        if (!words->words[i]) {
+            words->words[i] = word;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A setting is followed by its value. */
+static bool has_value(int argc, char **argv, int i) {
+    return strncmp(argv[i], "--", 2) == 0 && !strchr(argv[i], '=') && i + 1 < argc;
 }
 
 struct gw_remote_words gw_remote_take(int *argc, char **argv) {
-    static const char reason[] = "--reason=";
     struct gw_remote_words words = {0};
     int n = 0;
     for (int i = 0; i < *argc; i++) {
         if (strcmp(argv[i], "--open") == 0)
             words.open = true;
-        else if (strncmp(argv[i], reason, sizeof reason - 1) == 0)
-            words.reason = argv[i] + sizeof reason - 1;
-        else if (strcmp(argv[i], "--reason") == 0 && i + 1 < *argc)
-            words.reason = argv[++i];
-        else if (argv[i][0] != '-' && !words.word)
-            words.word = argv[i];
-        else {
-            bool has_value =
-                strncmp(argv[i], "--", 2) == 0 && !strchr(argv[i], '=') && i + 1 < *argc;
+        else if (!take_option("--reason", *argc, argv, &i, &words.reason) &&
+                 !take_option("--kind", *argc, argv, &i, &words.kind) &&
+                 !take_option("--status", *argc, argv, &i, &words.status) &&
+                 !take_word(&words, argv[i])) {
+            bool takes_two = has_value(*argc, argv, i);
             argv[n++] = argv[i];
-            if (has_value)
+            if (takes_two)
                 argv[n++] = argv[++i];
         }
     }
@@ -64,58 +205,60 @@ struct gw_remote_words gw_remote_take(int *argc, char **argv) {
     return words;
 }
 
-/* Why these words do not belong to the command, or NULL. */
-static const char *refuse(const char *command, const struct gw_remote_words *words) {
-    bool resolve = strcmp(command, "resolve") == 0, sagas = strcmp(command, "sagas") == 0;
-    if (words->reason && !resolve)
+/* --- What does not belong together --- */
+
+static bool is_number(const char *text) {
+    uint64_t value;
+    return gw_str_to_u64(gw_str_from(text), UINT32_MAX, &value) && value > 0;
+}
+
+static bool is_act(const char *word) {
+    static const char *const acts[] = {"force-open", "close", "reset", "disable"};
+    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
+        if (strcmp(word, acts[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *refuse_options(const char *command, const struct gw_remote_words *words) {
+    bool is_list = !words->words[0];
+    if (words->reason && strcmp(command, "resolve") != 0)
         return "--reason belongs to resolve";
-    if (words->open && (!sagas || words->word))
+    if (words->open && !(is_list && strcmp(command, "sagas") == 0))
         return "--open belongs to sagas, without an id";
-    if (is_of_sagas(command))
-        return !words->word && !sagas      ? "the id of a saga is missing"
-               : resolve && !words->reason ? "--reason is missing"
-                                           : NULL;
-    if (words->word && (!is_number(words->word) || strcmp(command, "reload") == 0))
-        return "that is not the number of a generation";
+    if ((words->kind || words->status) && !(is_list && strcmp(command, "jobs") == 0))
+        return "--kind and --status belong to jobs, without an id";
+    if (!words->reason && strcmp(command, "resolve") == 0)
+        return "--reason is missing";
     return NULL;
 }
 
-static void ask_of_sagas(struct question *question, const char *command,
-                         const struct gw_remote_words *words) {
-    bool sagas = strcmp(command, "sagas") == 0;
-    question->method = sagas ? "GET" : "POST";
-    gw_buf_printf(&question->path, "/admin/sagas%s", words->open ? "?open" : "");
-    if (words->word) {
-        gw_buf_append_char(&question->path, '/');
-        gw_buf_append_percent(&question->path, gw_str_from(words->word));
-    }
-    if (!sagas)
-        gw_buf_printf(&question->path, "/%s", command);
-    if (words->reason) {
-        gw_buf_printf(&question->body, "{\"reason\":");
-        gw_buf_append_json(&question->body, gw_str_from(words->reason));
-        gw_buf_append_char(&question->body, '}');
-    }
+static unsigned count(const struct gw_remote_words *words) {
+    unsigned n = 0;
+    while (n < GW_REMOTE_MAX_WORDS && words->words[n])
+        n++;
+    return n;
 }
 
-static void ask(struct question *question, const char *command,
-                const struct gw_remote_words *words) {
-    const char *number = words->word;
-    if (is_of_sagas(command)) {
-        ask_of_sagas(question, command, words);
-        return;
+/* Says why these words do not belong to the command, if so. */
+static bool refuse(const struct command *command, const struct gw_remote_words *words) {
+    unsigned n = count(words);
+    const char *word = n ? words->words[n - 1] : "", *reason = NULL;
+    if (n < command->least) {
+        fprintf(stderr, "moongate: %s: what is missing: %s\n", command->name, command->missing);
+        return true;
     }
-    question->method = "POST";
-    if (strcmp(command, "generations") == 0) {
-        question->method = "GET";
-        gw_buf_printf(&question->path, "/admin/generations");
-        if (number)
-            gw_buf_printf(&question->path, "/%s/diff", number);
-        return;
-    }
-    gw_buf_printf(&question->path, "/admin/%s", command);
-    if (number)
-        gw_buf_printf(&question->body, "{\"generation\":%s}", number);
+    if (n > command->most)
+        reason = "that is a word too many";
+    else if (n && command->is_numbered && !is_number(word))
+        reason = "that is not the number of a generation";
+    else if (command->ask == ask_breaker && !is_act(word))
+        reason = "that is not force-open, close, reset or disable";
+    else
+        reason = refuse_options(command->name, words);
+    if (reason)
+        fprintf(stderr, "moongate: %s%s%s: %s\n", command->name, n ? " " : "", word, reason);
+    return reason != NULL;
 }
 
 /* Where it listens on all addresses it listens on this machine's own, too. */
@@ -170,18 +313,15 @@ static void send_question(struct gw_client *client, const struct gw_settings *se
 
 int gw_remote_run(const struct gw_settings *settings, const char *command,
                   const struct gw_remote_words *words) {
-    const char *refused = refuse(command, words);
-    if (refused) {
-        fprintf(stderr, "moongate: %s%s%s: %s\n", command, words->word ? " " : "",
-                words->word ? words->word : "", refused);
+    const struct command *found = find_command(command);
+    if (refuse(found, words))
         return 2;
-    }
     struct question question = {.code = -1};
     struct gw_client_options options = {.max_connections = 1, .max_idle_connections = 1};
     struct event_base *base = event_base_new();
     struct gw_client *client = gw_client_new(base, &options);
     signal(SIGPIPE, SIG_IGN);
-    ask(&question, command, words);
+    found->ask(&question, words);
     send_question(client, settings, &question);
     while (question.code < 0)
         event_base_loop(base, EVLOOP_ONCE);

@@ -1,5 +1,5 @@
-/* The commands that ask a running gateway, by its admin listener: reload, generations, rollback;
- * sagas, retry, resolve. */
+/* The commands that ask a running gateway, by its admin listener: status, reload, generations,
+ * rollback; backends, breaker; sagas, retry, resolve; jobs, cancel; log-level. */
 #ifndef GW_REMOTE_H
 #define GW_REMOTE_H
 
@@ -7,11 +7,13 @@
 
 bool gw_remote_is_command(const char *command);
 
+#define GW_REMOTE_MAX_WORDS 2
+
 /* What stands behind the command. */
 struct gw_remote_words {
-    const char *word;   /* the number of a generation, or the id of a saga; NULL: none */
-    bool open;          /* --open */
-    const char *reason; /* --reason TEXT; NULL: none */
+    const char *words[GW_REMOTE_MAX_WORDS]; /* a number, a name, an id; NULL: there is none */
+    bool open;                              /* --open */
+    const char *reason, *kind, *status;     /* --reason TEXT and so on; NULL: not there */
 };
 
 /* Takes them out of the arguments; what is left are settings. */

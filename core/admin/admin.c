@@ -74,6 +74,15 @@ static struct gw_server *listen_at(struct gw_admin *admin, struct event_base *ba
 
 /* --- Life --- */
 
+/* The workers run the jobs: this one only asks, on the control loop. */
+static struct gw_job_runner *new_asking_runner(const struct gw_admin_parts *parts,
+                                               struct event_base *base) {
+    struct gw_job_work none = {0};
+    struct gw_job_runner *runner = gw_job_runner_new(parts->jobs, base, parts->journal, &none);
+    gw_job_runner_drain(runner);
+    return runner;
+}
+
 struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_admin_parts *parts,
                               struct gw_buf *error) {
     struct gw_admin *admin = gw_calloc(1, sizeof *admin);
@@ -86,6 +95,7 @@ struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_admin_par
     }
     admin->router = gw_admin_new_router();
     admin->journal_port = gw_journal_port_new(parts->journal, base);
+    admin->jobs = new_asking_runner(parts, base);
     return admin;
 }
 
@@ -102,6 +112,7 @@ void gw_admin_free(struct gw_admin *admin) {
         return;
     gw_server_free(admin->server); /* what waits for an answer is ended by it */
     gw_journal_port_free(admin->journal_port);
+    gw_job_runner_free(admin->jobs);
     gw_router_free(admin->router);
     free(admin);
 }

@@ -15,6 +15,7 @@ struct gw_admin {
     struct gw_router *router;             /* owned; leads to the index of a call */
     int64_t started_ms;                   /* monotonic */
     struct gw_journal_port *journal_port; /* owned; for questions about sagas */
+    struct gw_job_runner *jobs;           /* owned; runs none, for questions about jobs */
 };
 
 /* --- A call --- */
@@ -81,6 +82,32 @@ void gw_admin_generations(const struct gw_admin_question *question);
 void gw_admin_diff(const struct gw_admin_question *question);
 void gw_admin_reload(const struct gw_admin_question *question);
 void gw_admin_roll_back(const struct gw_admin_question *question);
+
+/* backends.c; the first two for whoever else shows backends: the live scripts' by name, to be freed
+ * by the caller; and one as the members of an object */
+struct gw_backend **gw_admin_sorted_backends(const struct gw_admin *admin, unsigned *n);
+void gw_admin_append_backend(struct gw_buf *out, struct gw_backend *backend);
+void gw_admin_backends(const struct gw_admin_question *question);
+void gw_admin_backend(const struct gw_admin_question *question);
+void gw_admin_force_open(const struct gw_admin_question *question);
+void gw_admin_close(const struct gw_admin_question *question);
+void gw_admin_reset(const struct gw_admin_question *question);
+void gw_admin_disable(const struct gw_admin_question *question);
+
+/* routes.c */
+void gw_admin_routes(const struct gw_admin_question *question);
+
+/* jobs.c */
+void gw_admin_jobs(const struct gw_admin_question *question);
+void gw_admin_job(const struct gw_admin_question *question);
+void gw_admin_cancel_job(const struct gw_admin_question *question);
+
+/* log_level.c */
+void gw_admin_log_level(const struct gw_admin_question *question);
+void gw_admin_set_log_level(const struct gw_admin_question *question);
+
+/* openapi.c */
+void gw_admin_openapi(const struct gw_admin_question *question);
 
 /* metrics.c */
 void gw_admin_metrics(const struct gw_admin_question *question);

@@ -112,3 +112,7 @@ bool gw_body_number(struct gw_body *body, const char *name, uint64_t min, uint64
     *out = number;
     return true;
 }
+
+bool gw_body_complain(struct gw_body *body, const char *name, const char *reason) {
+    return complain(body, gw_str_from(name), reason);
+}

@@ -30,4 +30,7 @@ bool gw_body_text(struct gw_body *body, const char *name, size_t max, struct gw_
 bool gw_body_number(struct gw_body *body, const char *name, uint64_t min, uint64_t max,
                     uint64_t *out);
 
+/* For what only the caller can judge; false. */
+bool gw_body_complain(struct gw_body *body, const char *name, const char *reason);
+
 #endif

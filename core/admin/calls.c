@@ -8,6 +8,22 @@ const struct gw_admin_call gw_admin_calls[] = {
     {"GET", "/metrics", "", "", gw_admin_metrics},
 
     {"GET", "/admin/status", "", "", gw_admin_status},
+    {"GET", "/admin/openapi.json", "", "", gw_admin_openapi},
+    {"GET", "/admin/log-level", "", "", gw_admin_log_level},
+    {"PUT", "/admin/log-level", "", "level", gw_admin_set_log_level},
+
+    {"GET", "/admin/backends", "", "", gw_admin_backends},
+    {"GET", "/admin/backends/:name", "", "", gw_admin_backend},
+    {"POST", "/admin/backends/:name/force-open", "", "", gw_admin_force_open},
+    {"POST", "/admin/backends/:name/close", "", "", gw_admin_close},
+    {"POST", "/admin/backends/:name/reset", "", "", gw_admin_reset},
+    {"POST", "/admin/backends/:name/disable", "", "", gw_admin_disable},
+
+    {"GET", "/admin/routes", "", "", gw_admin_routes},
+
+    {"GET", "/admin/jobs", "kind status limit", "", gw_admin_jobs},
+    {"GET", "/admin/jobs/:id", "", "", gw_admin_job},
+    {"POST", "/admin/jobs/:id/cancel", "", "", gw_admin_cancel_job},
 
     {"GET", "/admin/generations", "", "", gw_admin_generations},
     {"GET", "/admin/generations/:number/diff", "", "", gw_admin_diff},

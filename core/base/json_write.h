@@ -16,15 +16,21 @@ void gw_json_close(struct gw_buf *out, char bracket);
 void gw_json_key(struct gw_buf *out, const char *key); /* a value comes next */
 void gw_json_str(struct gw_buf *out, struct gw_str value);
 void gw_json_int(struct gw_buf *out, int64_t value);
+void gw_json_number(struct gw_buf *out, double value); /* to a thousandth; null for what is none */
 void gw_json_bool(struct gw_buf *out, bool value);
 void gw_json_null(struct gw_buf *out);
 
 /* A member of an object: key and value. */
 void gw_json_member_str(struct gw_buf *out, const char *key, struct gw_str value);
 void gw_json_member_int(struct gw_buf *out, const char *key, int64_t value);
+void gw_json_member_number(struct gw_buf *out, const char *key, double value);
 void gw_json_member_bool(struct gw_buf *out, const char *key, bool value);
 
-/* Wall-clock milliseconds as RFC 3339. */
+/* An empty one is null. */
+void gw_json_member_str_or_null(struct gw_buf *out, const char *key, struct gw_str value);
+
+/* Wall-clock milliseconds as RFC 3339; where there may be none, 0 is null. */
 void gw_json_member_time(struct gw_buf *out, const char *key, int64_t wall_ms);
+void gw_json_member_time_or_null(struct gw_buf *out, const char *key, int64_t wall_ms);
 
 #endif
