@@ -17,7 +17,7 @@ static bool complain(struct gw_query *query, struct gw_str name, const char *rea
 
 /* --- Reading --- */
 
-/* The byte that the text starts with, and how long it is there; -1: a broken escape, or a NUL. */
+/* The byte that the text starts with, and how long it is there; -1: a broken escape. */
 static int decode_byte(struct gw_str text, size_t *len) {
     *len = 1;
     if (*text.data == '+')
@@ -27,7 +27,7 @@ static int decode_byte(struct gw_str text, size_t *len) {
     *len = 3;
     int high = text.len < 3 ? -1 : gw_hex_value(text.data[1]);
     int low = text.len < 3 ? -1 : gw_hex_value(text.data[2]);
-    return high < 0 || low < 0 || high + low == 0 ? -1 : high << 4 | low;
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 /* There is room for it: decoded text is never longer, and must not move. */
@@ -35,7 +35,7 @@ static bool decode(struct gw_query *query, struct gw_str raw, struct gw_str *out
     out->data = query->decoded.data + query->decoded.len;
     for (size_t len; raw.len; raw = (struct gw_str){raw.data + len, raw.len - len}) {
         int byte = decode_byte(raw, &len);
-        if (byte < 0)
+        if (byte <= 0) /* a NUL has no place in a text */
             return false;
         query->decoded.data[query->decoded.len++] = (char)byte;
     }

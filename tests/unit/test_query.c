@@ -51,6 +51,9 @@ static void what_cannot_be_read_is_told(void **state) {
     assert_complaint("kind: has a broken escape");
     assert_false(reads("kind=%00", "kind"));
     assert_complaint("kind: has a broken escape");
+    forget(NULL);
+    assert_false(gw_query_read(&query, (struct gw_str){"kind=a\0b", 8}, "kind"));
+    assert_complaint("kind: has a broken escape");
     assert_false(reads("%zz=1", "kind"));
     assert_complaint("%zz: has a broken escape");
     assert_false(reads("kin=a", "kind"));
