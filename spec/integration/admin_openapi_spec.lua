@@ -92,6 +92,17 @@ describe("the admin listener's document", function()
     assert.equal("", record:faults())
   end)
 
+  it("would not agree with another answer", function()
+    ask("GET", "/admin/log-level")
+    record.exchanges[1].body = [[{"level": "loud"}]]
+    ask("POST", "/admin/reload")
+    record.exchanges[2].status = 204
+    local faults <const> = record:faults()
+    assert.matches("GET /admin/log%-level 200: %$%.level: 'loud' is not one of", faults)
+    assert.matches("POST /admin/reload 204: this status is not described", faults)
+    assert.matches("get /admin/status: nobody has asked", faults)
+  end)
+
   it("says what is refused, and how", function()
     ask("POST", "/admin/reload", nil, { headers = { "Origin: http://evil.example" } })
     ask("POST", "/admin/reload", nil, { host = "evil.example" })
