@@ -25,6 +25,7 @@ end)
 gateway.route("POST /jobs/:kind", function(req)
   return 202, { id = gateway.enqueue(req.params.kind, req:json()) }
 end)
+gateway.route("GET /spin", function() while true do end end)
 gateway.route("GET /log", function() gateway.log.debug "a word" return 200, "" end)
 gateway.route("GET /health/backends", function() return 200, { rough = rough:state() } end)
 ]]
@@ -180,7 +181,7 @@ describe("the admin listener", function()
     assert.same({ "GET /call", "init.lua", 20000, 1000 },
       { route.route, route.file, route.deadline_ms, route.max_body })
     assert.is_true(route.line > 1)
-    assert.equal(6, #answer.routes) -- with /health and /ready
+    assert.equal(7, #answer.routes) -- with /health and /ready
   end)
 
 
@@ -261,6 +262,22 @@ describe("the admin listener", function()
     assert.equal("info", set("info").json.level)
     gateway:log_of(gateway:get "/log")
     assert.equal(n + 1, #gateway:log "request")
+  end)
+
+
+  it("waits for no worker", function()
+    start(nil, { WORKERS = 1, SCRIPT_RUN_SECONDS = 2, SCRIPT_REQUEST_SECONDS = 2 })
+    local spinning <const> = gateway:begin("GET", "/spin")
+    poll("a worker that is busy", function()
+      return ask("GET", "/admin/generations").json.generations[1].in_work == 1
+    end)
+    for _, path in ipairs { "status", "backends", "routes", "jobs", "sagas", "generations" } do
+      assert.equal(200, ask("GET", "/admin/" .. path).status)
+    end
+    steer "force-open"
+    assert.is_false(spinning:hears(0))
+    assert.equal(500, spinning:finish().status)
+    assert.equal(503, gateway:get("/call").status)
   end)
 
 
@@ -439,7 +456,7 @@ describe("the admin listener", function()
       assert.equal(0, code)
       assert.matches("^moongate    %S+, up for %d+ s, 2 workers, log level warn\nready       yes\n",
         out)
-      assert.matches("\nscripts     generation 1 since %S+Z: start, 6 routes\n", out)
+      assert.matches("\nscripts     generation 1 since %S+Z: start, 7 routes\n", out)
       assert.equal(1, (command("log-level", "loud")))
     end)
   end)
