@@ -81,6 +81,7 @@ static void append_all(struct gw_buf *out, const struct gw_admin *admin) {
     gw_json_member_int(out, "uptime_seconds", (gw_clock_ms() - admin->started_ms) / 1000);
     gw_json_member_int(out, "workers", g->n_hosts);
     gw_json_member_str(out, "log_level", gw_str_from(gw_log_level_name(gw_log_level())));
+    gw_json_member_int(out, "log_dropped", (int64_t)gw_log_dropped());
     append_readiness(out, admin);
     gw_json_member_bool(out, "shutting_down", g->is_closed);
     append_scripts(out, admin);
