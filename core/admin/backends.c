@@ -1,11 +1,13 @@
 /* Admin calls about the backends that the live scripts name: how they are, and the operator's hand
  * on their breakers. */
 #include "admin/admin_internal.h"
+#include "admin/readings.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json_write.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,14 @@ static void append_breaker(struct gw_buf *out, const struct gw_breaker_snapshot 
     append_window(out, breaker);
 }
 
+static void append_counts(struct gw_buf *out, const struct gw_meter_reading *counted) {
+    gw_json_member_int(out, "calls", (int64_t)counted->count);
+    gw_json_member_int(out, "failures", (int64_t)counted->errors);
+    gw_json_member_int(out, "retries", (int64_t)counted->retries);
+    gw_json_member_int(out, "hedges", (int64_t)counted->hedges);
+    gw_reading_append_latencies(out, counted);
+}
+
 static void append_hosts(struct gw_buf *out, const struct gw_backend_snapshot *seen) {
     gw_json_key(out, "hosts");
     gw_json_open(out, '[');
@@ -81,15 +91,18 @@ static void append_hosts(struct gw_buf *out, const struct gw_backend_snapshot *s
 }
 
 void gw_admin_append_backend(struct gw_buf *out, struct gw_backend *backend) {
+    struct gw_str name = gw_str_from(gw_backend_name(backend));
+    struct gw_meter_reading counted = gw_reading_of(GW_METER_BACKEND, name);
     struct gw_backend_snapshot seen;
     gw_backend_snapshot(backend, &seen);
-    gw_json_member_str(out, "name", gw_str_from(gw_backend_name(backend)));
+    gw_json_member_str(out, "name", name);
     append_breaker(out, &seen.breaker);
     gw_json_member_int(out, "in_flight", seen.in_flight);
-    gw_json_member_int(out, "waiting", seen.waiting);
+    gw_json_member_int(out, "waiting", counted.waiting);
     gw_json_member_int(out, "max_concurrent", seen.max_concurrent);
     gw_json_member_str_or_null(out, "last_error",
                                gw_str_from(seen.last_error ? seen.last_error : ""));
+    append_counts(out, &counted);
     append_hosts(out, &seen);
 }
 
@@ -102,6 +115,8 @@ static void append_stamp(struct gw_buf *out, int64_t monotonic_ms) {
 }
 
 static void append_row(struct gw_buf *out, struct gw_backend *backend) {
+    struct gw_meter_reading counted =
+        gw_reading_of(GW_METER_BACKEND, gw_str_from(gw_backend_name(backend)));
     struct gw_backend_snapshot seen;
     gw_backend_snapshot(backend, &seen);
     gw_buf_printf(out, "%-20s  %-11s  ", gw_backend_name(backend),
@@ -110,7 +125,9 @@ static void append_row(struct gw_buf *out, struct gw_backend *backend) {
         append_stamp(out, seen.breaker.since_ms);
     else
         gw_buf_printf(out, "%-20s", "-");
-    gw_buf_printf(out, "  %9u  %7u  %s\n", seen.in_flight, seen.waiting, seen.breaker.reason);
+    gw_buf_printf(out, "  %9u  %7" PRId64 "  ", seen.in_flight, counted.waiting);
+    gw_reading_append_columns(out, &counted);
+    gw_buf_printf(out, "  %s\n", seen.breaker.reason);
 }
 
 static void append_state(struct gw_buf *out, const struct gw_breaker_snapshot *breaker) {
@@ -127,6 +144,8 @@ static void append_state(struct gw_buf *out, const struct gw_breaker_snapshot *b
 }
 
 static void append_details(struct gw_buf *out, struct gw_backend *backend) {
+    struct gw_meter_reading counted =
+        gw_reading_of(GW_METER_BACKEND, gw_str_from(gw_backend_name(backend)));
     struct gw_backend_snapshot seen;
     gw_backend_snapshot(backend, &seen);
     const struct gw_window_counts *window = &seen.breaker.window;
@@ -136,7 +155,9 @@ static void append_details(struct gw_buf *out, struct gw_backend *backend) {
         gw_buf_printf(out, "last error  %s\n", seen.last_error);
     gw_buf_printf(out, "failures    %u in a row; window: %u calls, %u failed, %u slow\n",
                   seen.breaker.failures_in_a_row, window->calls, window->failures, window->slow);
-    gw_buf_printf(out, "calls       %u in flight, %u waiting\n", seen.in_flight, seen.waiting);
+    gw_buf_printf(
+        out, "calls       %" PRIu64 ", %" PRIu64 " failed; %u in flight, %" PRId64 " waiting\n",
+        counted.count, counted.errors, seen.in_flight, counted.waiting);
     for (unsigned i = 0; i < seen.n_hosts; i++)
         gw_buf_printf(out, "host        %s  %s, %u in flight%s\n", seen.hosts[i].url,
                       gw_breaker_state_name(seen.hosts[i].state), seen.hosts[i].in_flight,
@@ -159,8 +180,8 @@ static void append_list(struct gw_buf *out, struct gw_backend **all, unsigned n)
 }
 
 static void append_table(struct gw_buf *out, struct gw_backend **all, unsigned n) {
-    gw_buf_printf(out, "%-20s  %-11s  %-20s  %9s  %7s  %s\n", "BACKEND", "STATE", "SINCE",
-                  "IN FLIGHT", "WAITING", "REASON");
+    gw_buf_printf(out, "%-20s  %-11s  %-20s  %9s  %7s  %s  %s\n", "BACKEND", "STATE", "SINCE",
+                  "IN FLIGHT", "WAITING", GW_READING_TITLES, "REASON");
     for (unsigned i = 0; i < n; i++)
         append_row(out, all[i]);
 }

@@ -1,8 +1,10 @@
 /* GET /admin/routes: the live ones, in the order in which the scripts declare them. */
 #include "admin/admin_internal.h"
+#include "admin/readings.h"
 
 #include "base/json_write.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* What a state's scripts declared does not change, so the control thread may read it. */
@@ -24,22 +26,29 @@ static void append_place(struct gw_buf *out, struct gw_str where) {
 }
 
 static void append_route(struct gw_buf *out, const struct gw_route *route) {
+    struct gw_meter_reading counted = gw_reading_of(GW_METER_ROUTE, gw_str_from(route->label));
     gw_json_open(out, '{');
     gw_json_member_str(out, "route", gw_str_from(route->label));
     append_place(out, gw_str_from(route->where));
     gw_json_member_int(out, "deadline_ms", route->deadline_ms);
     gw_json_member_int(out, "max_body", (int64_t)route->max_body);
+    gw_json_member_int(out, "requests", (int64_t)counted.count);
+    gw_json_member_int(out, "errors", (int64_t)counted.errors);
+    gw_reading_append_latencies(out, &counted);
     gw_json_close(out, '}');
 }
 
 static void append_row(struct gw_buf *out, const struct gw_route *route) {
-    gw_buf_printf(out, "%-40s  %8.1f s  %10llu  %s\n", route->label,
-                  (double)route->deadline_ms / 1000, (unsigned long long)route->max_body,
-                  route->where);
+    struct gw_meter_reading counted = gw_reading_of(GW_METER_ROUTE, gw_str_from(route->label));
+    gw_buf_printf(out, "%-40s  ", route->label);
+    gw_reading_append_columns(out, &counted);
+    gw_buf_printf(out, "  %8.1f s  %10" PRIu64 "  %s\n", (double)route->deadline_ms / 1000,
+                  route->max_body, route->where);
 }
 
 static void append_table(struct gw_buf *out, const struct gw_state *state) {
-    gw_buf_printf(out, "%-40s  %10s  %10s  %s\n", "ROUTE", "DEADLINE", "MAX BODY", "WHERE");
+    gw_buf_printf(out, "%-40s  %s  %10s  %10s  %s\n", "ROUTE", GW_READING_TITLES, "DEADLINE",
+                  "MAX BODY", "WHERE");
     for (unsigned i = 0; i < state->n_routes; i++)
         append_row(out, &state->routes[i]);
 }

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "base/version.h"
+#include "policy/metric_core.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* --- What there is to tell --- */
@@ -74,6 +76,18 @@ static void append_jobs(struct gw_buf *out, struct gw_jobs *jobs) {
     gw_json_close(out, '}');
 }
 
+static int64_t gauge(enum gw_core_family family, struct gw_metric metric) {
+    return (int64_t)gw_metric_value(gw_core_family(family), metric);
+}
+
+static void append_sagas(struct gw_buf *out) {
+    gw_json_key(out, "sagas");
+    gw_json_open(out, '{');
+    gw_json_member_int(out, "open", gauge(GW_CORE_SAGAS_OPEN, gw_count.sagas_open));
+    gw_json_member_int(out, "parked", gauge(GW_CORE_SAGAS_PARKED, gw_count.sagas_parked));
+    gw_json_close(out, '}');
+}
+
 static void append_all(struct gw_buf *out, const struct gw_admin *admin) {
     const struct gw_generations *g = admin->parts.generations;
     gw_json_open(out, '{');
@@ -87,6 +101,7 @@ static void append_all(struct gw_buf *out, const struct gw_admin *admin) {
     append_scripts(out, admin);
     append_journal(out, admin->parts.journal);
     append_jobs(out, admin->parts.jobs);
+    append_sagas(out);
     gw_json_close(out, '}');
 }
 
@@ -122,6 +137,9 @@ static void append_lines(struct gw_buf *out, const struct gw_admin *admin) {
     append_script_lines(out, admin);
     gw_buf_printf(out, "journal     %s\n", fault ? fault : "in order");
     gw_buf_printf(out, "jobs        %u running, %u waiting\n", jobs.running, jobs.waiting);
+    gw_buf_printf(out, "sagas       %" PRId64 " open, %" PRId64 " parked\n",
+                  gauge(GW_CORE_SAGAS_OPEN, gw_count.sagas_open),
+                  gauge(GW_CORE_SAGAS_PARKED, gw_count.sagas_parked));
 }
 
 void gw_admin_status(const struct gw_admin_question *question) {

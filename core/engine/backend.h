@@ -116,7 +116,6 @@ struct gw_backend_snapshot {
     struct gw_breaker_snapshot breaker; /* its own, whatever those of its hosts say */
     const char *last_error;             /* of the last failure that a breaker heard of; or NULL */
     unsigned in_flight;                 /* attempts, at all its hosts */
-    unsigned waiting;                   /* calls that wait for a place */
     unsigned max_concurrent;            /* 0: no limit */
     unsigned n_hosts;
     struct {

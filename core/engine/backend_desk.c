@@ -30,7 +30,6 @@ void gw_backend_snapshot(struct gw_backend *backend, struct gw_backend_snapshot 
     *out = (struct gw_backend_snapshot){.max_concurrent = target->max_concurrent};
     gw_breaker_snapshot(backend->breaker, now_ms, &out->breaker);
     out->last_error = atomic_load(&backend->last_error);
-    out->waiting = gw_bulkhead_waiting(&backend->bulkhead);
     look_at_hosts(target, now_ms, out);
 }
 

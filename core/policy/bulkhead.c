@@ -76,10 +76,3 @@ bool gw_bulkhead_stop_waiting(struct gw_bulkhead *bulkhead, struct gw_bulkhead_w
     pthread_mutex_unlock(&bulkhead->mutex);
     return has_place;
 }
-
-unsigned gw_bulkhead_waiting(struct gw_bulkhead *bulkhead) {
-    pthread_mutex_lock(&bulkhead->mutex);
-    unsigned waiting = bulkhead->waiting;
-    pthread_mutex_unlock(&bulkhead->mutex);
-    return waiting;
-}

@@ -46,6 +46,4 @@ bool gw_bulkhead_try_wait(struct gw_bulkhead *bulkhead, struct gw_bulkhead_waite
 /* True: he has a place, and is to give it back. */
 bool gw_bulkhead_stop_waiting(struct gw_bulkhead *bulkhead, struct gw_bulkhead_waiter *waiter);
 
-unsigned gw_bulkhead_waiting(struct gw_bulkhead *bulkhead); /* how many wait now */
-
 #endif

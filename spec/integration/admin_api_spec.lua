@@ -1,5 +1,6 @@
 -- What operators ask of a running gateway beside its scripts and sagas: backends and the hand on
 -- their breakers, routes, jobs, the log's level; and who may not.
+local cjson <const> = require "cjson"
 local front <const> = require "support.front"
 local gateways <const> = require "support.gateway"
 local poll <const> = require "support.poll"
@@ -101,6 +102,22 @@ describe("the admin listener", function()
       assert.is_true(open.next_trial_at > open.since)
     end)
 
+    it("with what has been called, how long it took, and what failed", function()
+      start "recovery = 60, attempts = 2, retry_min = 100"
+      local before <const> = seen()
+      assert.same({ 0, 0, 0, 0 }, { before.calls, before.failures, before.retries, before.hedges })
+      assert.equal(cjson.null, before.p50_ms)
+      for _ = 1, 3 do gateway:get "/call" end
+      backend:plan { { status = 503, delay = 0.05 }, {} }
+      assert.equal(200, gateway:get("/call").status)
+      backend:plan { { status = 500 } }
+      gateway:get "/call"
+      local after <const> = seen()
+      assert.same({ 5, 1, 1 }, { after.calls, after.failures, after.retries })
+      assert.is_true(after.p50_ms > 0 and after.p50_ms <= after.p90_ms)
+      assert.is_true(after.p90_ms <= after.p99_ms and after.p99_ms >= 50)
+    end)
+
     it("of the live scripts only", function()
       start()
       gateway:save("init.lua", [[require "gateway".backend("other", { url = "http://a" })]])
@@ -182,6 +199,16 @@ describe("the admin listener", function()
       { route.route, route.file, route.deadline_ms, route.max_body })
     assert.is_true(route.line > 1)
     assert.equal(7, #answer.routes) -- with /health and /ready
+    assert.same({ 0, 0, cjson.null }, { route.requests, route.errors, route.p99_ms })
+    for _ = 1, 3 do gateway:get "/call" end
+    backend:kill()
+    gateway:get "/call"
+    local counted <const> = poll("four requests", function() -- a worker counts after its answer
+      local found <const> = ask("GET", "/admin/routes").json.routes[1]
+      return found.requests == 4 and found
+    end)
+    assert.equal(1, counted.errors)
+    assert.is_true(counted.p50_ms > 0 and counted.p50_ms <= counted.p99_ms)
   end)
 
 
@@ -421,8 +448,9 @@ describe("the admin listener", function()
       assert.matches("^backend     rough\nstate       forced_open, forced by operator, since ", out)
       code, out = command "backends"
       assert.equal(0, code)
-      assert.matches("^BACKEND +STATE +SINCE +IN FLIGHT +WAITING +REASON\n", out)
-      assert.matches("\nrough +forced_open +%S+Z +0 +0  forced by operator\n$", out)
+      assert.matches("^BACKEND +STATE +SINCE +IN FLIGHT +WAITING +CALLS +FAILED +P50 +P99 +REASON",
+        out)
+      assert.matches("\nrough +forced_open +%S+Z +0 +0 +0 +0 +%- +%-  forced by operator\n$", out)
       code, out = command("backends", "rough")
       assert.equal(0, code)
       assert.is_truthy(out:find("host        " .. backend.url .. "  forced_open, 0 in flight\n", 1,

@@ -79,6 +79,8 @@ describe("the admin listener's document", function()
   end
 
   it("says what each call answers", function()
+    ask("GET", "/metrics")
+    ask("GET", "/metrics", nil, { headers = { "Accept: application/openmetrics-text" } })
     ask("GET", "/admin/status")
     ask("GET", "/admin/openapi.json")
     ask("GET", "/admin/log-level")

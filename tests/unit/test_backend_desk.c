@@ -57,13 +57,13 @@ static void a_new_backend_has_done_nothing(void **state) {
     assert_int_equal(seen.breaker.state, GW_BREAKER_CLOSED);
     assert_int_equal(seen.breaker.since_ms, 0);
     assert_null(seen.last_error);
-    assert_int_equal(seen.in_flight + seen.waiting + seen.max_concurrent, 0);
+    assert_int_equal(seen.in_flight + seen.max_concurrent, 0);
     assert_int_equal(seen.n_hosts, 1);
     assert_string_equal(seen.hosts[0].url, w->url);
     assert_false(seen.hosts[0].is_out);
 }
 
-static void calls_in_flight_and_in_line_are_counted(void **state) {
+static void calls_in_flight_are_counted(void **state) {
     struct world *w = *state;
     struct gw_backend_options options = options_for(w->url);
     struct answer answers[3];
@@ -78,12 +78,11 @@ static void calls_in_flight_and_in_line_are_counted(void **state) {
     struct gw_backend_snapshot seen = look(w);
     assert_int_equal(seen.in_flight, 2);
     assert_int_equal(seen.hosts[0].in_flight, 2);
-    assert_int_equal(seen.waiting, 1);
     assert_int_equal(seen.max_concurrent, 2);
     for (int i = 0; i < 3; i++)
         gw_backend_cancel(calls[i]);
     seen = look(w);
-    assert_int_equal(seen.in_flight + seen.waiting, 0);
+    assert_int_equal(seen.in_flight, 0);
 }
 
 static void an_end_is_an_end_however_it_comes(void **state) {
@@ -218,7 +217,7 @@ static void an_operator_is_not_in_the_way(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_backend_has_done_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(calls_in_flight_and_in_line_are_counted, begin, end),
+        cmocka_unit_test_setup_teardown(calls_in_flight_are_counted, begin, end),
         cmocka_unit_test_setup_teardown(an_end_is_an_end_however_it_comes, begin, end),
         cmocka_unit_test_setup_teardown(each_host_has_its_state, begin_two, end_two),
         cmocka_unit_test_setup_teardown(without_breakers_per_host_it_is_that_of_the_backend,
