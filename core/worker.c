@@ -178,8 +178,11 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     worker->base = event_base_new();
     worker->client = gw_client_new(worker->base, &options);
     worker->caller = gw_caller_new(worker->base, worker->client);
+    worker->recent = gw_recent_new((size_t)settings->recent_requests);
+    worker->tracer = gw_tracer_new(index, gw_worker_keep_trace, worker);
     worker->sagas = gw_sagas_new(worker->base, worker->caller, shared->backends, shared->journal,
                                  &shared->sagas, &gw_saga_timing);
+    gw_sagas_trace_by(worker->sagas, worker->tracer);
     worker->jobs = gw_job_runner_new(
         shared->jobs, worker->base, shared->journal,
         &(struct gw_job_work){.start = start_job, .cancel = gw_flow_cancel_job, .user = worker});
@@ -196,6 +199,7 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
     return (struct gw_host){
         .base = worker->base,
         .caller = worker->caller,
+        .tracer = worker->tracer,
         .backends = worker->shared->backends,
         .jobs = worker->jobs,
         .sagas = worker->sagas,
@@ -209,6 +213,10 @@ struct gw_host gw_worker_host(struct gw_worker *worker) {
 
 struct gw_sagas *gw_worker_sagas(struct gw_worker *worker) {
     return worker->sagas;
+}
+
+struct gw_recent *gw_worker_recent(struct gw_worker *worker) {
+    return worker->recent;
 }
 
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error) {
@@ -272,6 +280,8 @@ void gw_worker_free(struct gw_worker *worker) {
     gw_sagas_free(worker->sagas);
     gw_caller_free(worker->caller);
     gw_client_free(worker->client);
+    gw_tracer_free(worker->tracer);
+    gw_recent_free(worker->recent);
     event_free(worker->drain_event);
     event_free(worker->sweep_event);
     event_free(worker->wake_event);

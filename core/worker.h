@@ -33,6 +33,9 @@ struct gw_host gw_worker_host(struct gw_worker *worker);
 
 struct gw_sagas *gw_worker_sagas(struct gw_worker *worker);
 
+/* Its last requests; any thread may read them. */
+struct gw_recent *gw_worker_recent(struct gw_worker *worker);
+
 /* Binds HOST and `port` (0: any) and returns the port, or 0 with one line in `error`. */
 uint16_t gw_worker_listen(struct gw_worker *worker, uint16_t port, struct gw_buf *error);
 

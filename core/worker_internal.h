@@ -4,6 +4,7 @@
 
 #include "worker.h"
 
+#include "engine/recent.h"
 #include "http/server.h"
 
 #include <pthread.h>
@@ -24,6 +25,8 @@ struct gw_worker {
     struct event_base *base;
     struct gw_client *client;
     struct gw_caller *caller; /* of backends, by `client` */
+    struct gw_tracer *tracer; /* of its requests, jobs and undos */
+    struct gw_recent *recent; /* the last of them */
     struct gw_sagas *sagas;
     struct gw_job_runner *jobs;
     struct gw_server *server;
@@ -40,6 +43,9 @@ struct gw_worker {
     int64_t drain_until_ms; /* of the current stage */
     bool cancelled;         /* the second stage: what is left is undoing */
 };
+
+/* A record of the worker's is finished. */
+void gw_worker_keep_trace(void *worker, struct gw_trace *trace);
 
 /* The worker's state of the generation that is live now. */
 struct gw_state *gw_worker_live_state(struct gw_worker *worker);

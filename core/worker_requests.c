@@ -29,29 +29,77 @@ static void log_request(const struct gw_worker *worker, const struct gw_exchange
     gw_log_end(line);
 }
 
-/* One look at the clock for the log and the metrics. */
-static void tell_of_end(const struct gw_worker *worker, const struct gw_exchange *exchange,
-                        unsigned status, size_t bytes) {
+/* Those that ask whether the gateway is alive are told, however much there is to do, and nobody
+ * asks what became of them. */
+static bool is_exempt(struct gw_str path) {
+    return gw_str_equal(path, GW_STR("/health")) || gw_str_equal(path, GW_STR("/ready"));
+}
+
+/* --- what is recorded --- */
+
+void gw_worker_keep_trace(void *user, struct gw_trace *trace) {
+    struct gw_worker *worker = user;
+    if (!is_exempt(gw_str_from(gw_trace_text(trace, trace->path))))
+        gw_recent_keep(worker->recent, trace);
+}
+
+/* Spans are for those who keep the record, and for the log. */
+static void choose_recording(const struct gw_worker *worker) {
+    const struct gw_settings *settings = worker->shared->settings;
+    gw_tracer_record(worker->tracer, settings->recent_requests > 0 || settings->development ||
+                                         gw_log_enabled(GW_LOG_INFO));
+}
+
+/* Of a request that became no flow. */
+static void record_answer(const struct gw_worker *worker, const struct gw_exchange *exchange,
+                          unsigned status, size_t bytes, int64_t now_us) {
+    const struct gw_message *message = gw_exchange_message(exchange);
+    struct gw_trace_start start = {
+        .kind = GW_TRACE_REQUEST,
+        .generation = worker->generation->number,
+        .started_us = gw_exchange_started_us(exchange),
+        .correlation_id = gw_exchange_id(exchange),
+        .method = gw_message_method(message),
+        .path = gw_message_path(message),
+    };
+    struct gw_trace *trace = gw_trace_begin(worker->tracer, &start);
+    gw_trace_answered(trace, status, bytes, now_us);
+    gw_trace_let_go(trace);
+}
+
+/* --- the server's news --- */
+
+/* One look at the clock for the log, the metrics and the record. */
+static int64_t tell_of_end(const struct gw_worker *worker, const struct gw_exchange *exchange,
+                           unsigned status, size_t bytes) {
     const struct gw_flow *flow = gw_exchange_user(exchange);
     struct gw_meter *meter = flow ? gw_flow_route(flow)->meter : gw_meter_of_no_route();
-    int64_t duration_us = gw_clock_us() - gw_exchange_started_us(exchange);
+    int64_t now_us = gw_clock_us();
+    int64_t duration_us = now_us - gw_exchange_started_us(exchange);
     gw_meter_count_request(meter, gw_message_method(gw_exchange_message(exchange)), status,
                            duration_us);
     log_request(worker, exchange, status, bytes, duration_us);
+    return now_us;
 }
 
 static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
     struct gw_flow *flow = gw_exchange_user(exchange);
-    tell_of_end(user, exchange, status, bytes);
+    int64_t now_us = tell_of_end(user, exchange, status, bytes);
+    if (flow)
+        gw_trace_answered(gw_flow_trace(flow), status, bytes, now_us);
+    else
+        record_answer(user, exchange, status, bytes, now_us);
     if (flow)
         gw_flow_replied(flow);
 }
 
 static void on_abort(struct gw_exchange *exchange, void *user) {
     struct gw_flow *flow = gw_exchange_user(exchange);
-    tell_of_end(user, exchange, CLIENT_CLOSED, 0);
-    if (flow)
-        gw_flow_abandon(flow);
+    int64_t now_us = tell_of_end(user, exchange, CLIENT_CLOSED, 0);
+    if (!flow)
+        return;
+    gw_trace_answered(gw_flow_trace(flow), CLIENT_CLOSED, 0, now_us);
+    gw_flow_abandon(flow);
 }
 
 static void on_request(struct gw_exchange *exchange, void *user) {
@@ -74,12 +122,6 @@ static void reply_not_allowed(struct gw_exchange *exchange, struct gw_str allow)
     gw_exchange_make_problem(exchange, &reply, 405, "this path has no such method");
     add_allow(&reply, allow);
     gw_exchange_reply(exchange, &reply);
-}
-
-/* Those that ask whether the gateway is alive are told, however much there is to do. */
-static bool is_exempt(const struct gw_message *message) {
-    struct gw_str path = gw_message_path(message);
-    return gw_str_equal(path, GW_STR("/health")) || gw_str_equal(path, GW_STR("/ready"));
 }
 
 static void shed(struct gw_exchange *exchange) {
@@ -109,7 +151,7 @@ static void take_request(struct gw_worker *worker, struct gw_exchange *exchange,
     int64_t n = gw_flow_count(flow, &worker->shared->in_flight);
     gw_exchange_set_user(exchange, flow);
     gw_exchange_set_max_body(exchange, gw_flow_route(flow)->max_body);
-    if (max && n > max && !is_exempt(message))
+    if (max && n > max && !is_exempt(gw_message_path(message)))
         shed(exchange);
     else if (!read_patience(message, &patience_ms))
         gw_exchange_reply_problem(exchange, 400,
@@ -153,6 +195,7 @@ static void on_head(struct gw_exchange *exchange, void *user) {
     const struct gw_message *message = gw_exchange_message(exchange);
     struct gw_buf allow = {0};
     gw_worker_leave_if_told(user);
+    choose_recording(user);
     if (gw_str_equal(gw_message_path(message), GW_STR("*"))) /* about the server as a whole */
         reply_options(exchange, GW_STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     else

@@ -78,6 +78,8 @@ static const struct setting table[] = {
      "client connections at once, over all workers"},
     {"MAX_IN_FLIGHT", COUNT, AT(max_in_flight), 0, 1000000, "10000",
      "requests in work at once, over all workers, else 503; 0: no limit"},
+    {"RECENT_REQUESTS", COUNT, AT(recent_requests), 0, 100000, "1000",
+     "requests kept for /admin/requests, per worker, and as many failed ones; 0: none"},
     {"IDLE_SECONDS", SECONDS, AT(idle_ms), 1, 3600, "60", "between requests on a connection"},
     {"HEADER_SECONDS", SECONDS, AT(head_ms), 1, 3600, "10", "to send a header section, else 408"},
     {"BODY_IDLE_SECONDS", SECONDS, AT(body_idle_ms), 1, 3600, "30",

@@ -36,6 +36,7 @@ struct gw_settings {
     int64_t max_script_request, max_script_state;                            /* bytes */
     int64_t max_request_line, max_head, max_fields, max_body, max_connections;
     int64_t max_in_flight; /* 0: no limit */
+    int64_t recent_requests; /* 0: none are kept */
     int64_t idle_ms, head_ms, body_idle_ms, write_stalled_ms;
     int64_t idempotency_keep_ms, idempotency_max_bytes;
     int64_t connect_timeout_ms, backend_connections, backend_idle_connections, max_response;

@@ -80,15 +80,28 @@ static enum gw_breaker_report report_of(const struct gw_attempt *attempt, enum g
     }
 }
 
+/* Only such a report can change its state. */
+static void report_and_note(struct gw_attempt *attempt, enum gw_breaker_report what,
+                            int64_t duration_ms, int64_t now_ms) {
+    struct gw_breaker *breaker = attempt->call->backend->breaker;
+    enum gw_breaker_state before = gw_breaker_state(breaker, now_ms);
+    gw_breaker_report(breaker, attempt->permit, what, duration_ms, now_ms);
+    gw_note_change(attempt, before, gw_breaker_state(breaker, now_ms));
+}
+
 /* What one host of several does wrong is for its own breaker, as long as another one is well: a
  * host that refuses is quicker than those that answer, and would close the whole backend. */
 static void report(struct gw_attempt *attempt, enum gw_breaker_report what, int64_t duration_us) {
     int64_t now_ms = gw_clock_ms();
     int64_t duration_ms = duration_us / 1000;
+    struct gw_breaker *breaker = attempt->call->backend->breaker;
     gw_hosts_release(attempt, what, duration_ms, now_ms);
     if (what == GW_BREAKER_FAILURE && gw_hosts_has_another(attempt, now_ms))
         what = GW_BREAKER_IGNORED;
-    gw_breaker_report(attempt->call->backend->breaker, attempt->permit, what, duration_ms, now_ms);
+    if (what == GW_BREAKER_FAILURE || attempt->permit.trial)
+        report_and_note(attempt, what, duration_ms, now_ms);
+    else
+        gw_breaker_report(breaker, attempt->permit, what, duration_ms, now_ms);
 }
 
 static void over(struct gw_attempt *attempt) {
@@ -110,6 +123,7 @@ static void on_response(void *user, struct gw_call_response *response) {
     enum gw_breaker_report what = report_of(attempt, failure, response);
     over(attempt);
     count_repeat(attempt, response);
+    gw_note_attempt_ended(attempt, failure, response);
     gw_line_moves(attempt->call->caller, attempt->call->backend);
     if (what == GW_BREAKER_FAILURE)
         atomic_store(&attempt->call->backend->last_error, gw_backend_error(failure, response));
@@ -123,6 +137,7 @@ void gw_attempt_cancel(struct gw_attempt *attempt) {
         return;
     gw_call_cancel(attempt->sent);
     over(attempt);
+    gw_note_attempt_ended(attempt, GW_FAILURE_CANCELLED, NULL);
     gw_line_moves(attempt->call->caller, attempt->call->backend);
     report(attempt, GW_BREAKER_IGNORED, 0);
 }
@@ -218,6 +233,7 @@ enum gw_start gw_attempt_start(struct gw_attempt *attempt, int64_t now_ms,
         gw_hosts_release(attempt, GW_BREAKER_IGNORED, 0, now_ms);
         return GW_START_OPEN;
     }
+    gw_note_attempt(attempt);
     send_it(attempt, limit_of(attempt, now_ms));
     call->result.attempts++;
     return GW_START_SENT;

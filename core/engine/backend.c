@@ -59,6 +59,7 @@ static void release(struct gw_backend_call *call) {
 
 /* `done` may start the next call, which is to find the place free. */
 static void deliver(struct gw_backend_call *call) {
+    gw_note_waited(call);
     gw_line_give_place_back(call);
     call->result.duration_us = gw_clock_us() - call->started_us;
     count(call, call->result.failure, call->result.duration_us);
@@ -69,6 +70,7 @@ static void deliver(struct gw_backend_call *call) {
 
 void gw_backend_answer(struct gw_backend_call *call, enum gw_failure failure, const char *error) {
     call->phase = GW_BACKEND_ANSWERED;
+    gw_note_waited(call);
     call->result.failure = failure;
     call->result.error = error;
     event_active(&call->timer, EV_TIMEOUT, 1);
@@ -76,12 +78,14 @@ void gw_backend_answer(struct gw_backend_call *call, enum gw_failure failure, co
 
 void gw_backend_answer_open(struct gw_backend_call *call, int64_t retry_after_ms) {
     call->result.retry_after_ms = retry_after_ms;
+    gw_note_open(call);
     gw_backend_answer(call, GW_FAILURE_OPEN, "the circuit breaker is open");
 }
 
 void gw_backend_cancel(struct gw_backend_call *call) {
     if (call->phase == GW_BACKEND_IN_LINE)
         gw_line_leave(call);
+    gw_note_waited(call);
     gw_attempt_cancel(&call->attempts[0]);
     gw_attempt_cancel(&call->attempts[1]);
     call->result.status = 0; /* of an attempt before, if there was one */
@@ -179,6 +183,7 @@ static void pause_or_deliver(struct gw_backend_call *call) {
         return;
     }
     call->phase = GW_BACKEND_PAUSING;
+    gw_note_waiting(call, GW_SPAN_PAUSE);
     call->pause_until_ms = gw_clock_ms() + pause_ms;
     gw_timer_set(&call->timer, pause_ms < LISTEN_MS ? pause_ms : LISTEN_MS);
 }
@@ -333,6 +338,7 @@ static struct gw_backend_call *call_new(struct gw_backend *backend, struct gw_ca
     call->needs_place = call->target->max_concurrent > 0;
     call->started_us = gw_clock_us();
     call->attempts[0].call = call->attempts[1].call = call;
+    call->waiting_span = GW_SPAN_NONE;
     evtimer_assign(&call->timer, caller->base, on_timer, call);
     set_limit(call, call->started_us / 1000);
     return call;

@@ -9,6 +9,7 @@
 #ifndef GW_ENGINE_BACKEND_H
 #define GW_ENGINE_BACKEND_H
 
+#include "engine/trace.h"
 #include "http/client.h"
 #include "policy/breaker.h"
 #include "policy/retry.h"
@@ -170,6 +171,8 @@ struct gw_backend_request {
     int64_t deadline_ms;       /* of the request it serves, monotonic; 0: none */
     int64_t allowance_ms;      /* what the operator gives that request in all; 0: no limit */
     bool deadline_is_callers;  /* who may ask for less than any backend needs */
+    struct gw_trace *trace;    /* what happens is noted there; held by the caller. NULL: nowhere */
+    uint16_t span;             /* of it, the call's: attempts and pauses are below it */
 };
 
 struct gw_backend_result {

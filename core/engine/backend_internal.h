@@ -139,6 +139,7 @@ struct gw_attempt {
     bool ends_call; /* when its time is over, so is the call's */
     bool cut_short; /* has less than half of the time that the operator gives one */
     bool has_place; /* of the hedge: a second one in the bulkhead, beside its call's */
+    uint16_t span;  /* of the call's record, while it is in flight */
 };
 
 enum gw_backend_phase {
@@ -163,6 +164,7 @@ struct gw_backend_call {
     bool is_hedged;
     int64_t started_us, until_ms;
     uint64_t tried;                       /* hosts, by bit */
+    uint16_t waiting_span;                /* of the record: in line, or in the pause */
     TAILQ_ENTRY(gw_backend_call) waiting; /* in the line */
     struct gw_bulkhead_waiter waiter;
     int64_t pause_until_ms;
@@ -202,6 +204,16 @@ bool gw_hosts_pick(struct gw_attempt *attempt, int64_t now_ms);
 bool gw_hosts_has_another(const struct gw_attempt *attempt, int64_t now_ms);
 void gw_hosts_release(struct gw_attempt *attempt, enum gw_breaker_report report,
                       int64_t duration_ms, int64_t now_ms);
+
+/* note.c: what is noted of a call in the record of the request it serves, if that has one. */
+void gw_note_waiting(struct gw_backend_call *call, enum gw_span_kind kind); /* line or pause */
+void gw_note_waited(struct gw_backend_call *call);
+void gw_note_open(struct gw_backend_call *call); /* not sent */
+void gw_note_attempt(struct gw_attempt *attempt);
+void gw_note_attempt_ended(struct gw_attempt *attempt, enum gw_failure failure,
+                           const struct gw_call_response *response); /* NULL: cancelled */
+void gw_note_change(struct gw_attempt *attempt, enum gw_breaker_state from,
+                    enum gw_breaker_state to); /* of the breaker, by the attempt's end */
 
 /* waiting.c: true if the call stands in line; else its line is full. */
 bool gw_line_join(struct gw_backend_call *call);

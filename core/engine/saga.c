@@ -96,6 +96,11 @@ void gw_saga_take_key(struct gw_saga *saga, struct gw_key_bond *take_bond) {
     saga->bond = take_bond;
 }
 
+void gw_saga_record_in(struct gw_saga *saga, struct gw_trace *trace) {
+    saga->trace = trace;
+    gw_trace_hold(trace);
+}
+
 unsigned gw_saga_add(struct gw_saga *saga, const struct gw_stored_request *act,
                      const struct gw_stored_request *undo) {
     struct gw_step_record record = {
@@ -139,6 +144,14 @@ void gw_saga_outcome(struct gw_saga *saga, unsigned n, enum gw_step_outcome outc
         return;
     step->record.outcome = outcome;
     gw_saga_touch_step(saga, step);
+}
+
+struct gw_str gw_saga_kind(const struct gw_saga *saga) {
+    return saga->record.kind;
+}
+
+struct gw_str gw_saga_id(const struct gw_saga *saga) {
+    return saga->record.id;
 }
 
 unsigned gw_saga_count(const struct gw_saga *saga) {
@@ -285,5 +298,7 @@ void gw_saga_leave(struct gw_saga *saga) {
         gw_saga_undo(saga, abandoned, NULL);
         gw_saga_log_undone(saga);
     }
+    if (!saga->is_in_first_round)
+        gw_saga_let_go_of_trace(saga);
     gw_saga_free_if_over(saga);
 }

@@ -43,6 +43,10 @@ struct gw_sagas *gw_sagas_new(struct event_base *base, struct gw_caller *caller,
                               struct gw_backends *backends, struct gw_journal *journal,
                               struct gw_sagas_shared *shared, const struct gw_saga_timing *timing);
 
+/* Whose records those are that are undone by themselves; NULL, as at first: none are made. Not
+ * owned; it lives longer than the sagas. */
+void gw_sagas_trace_by(struct gw_sagas *sagas, struct gw_tracer *tracer);
+
 /* The loop ends: calls are cancelled, what is not undone stays in the journal. */
 void gw_sagas_stop(struct gw_sagas *sagas);
 
@@ -98,6 +102,10 @@ struct gw_saga *gw_saga_open(struct gw_sagas *sagas, struct gw_str kind, struct 
  * written. */
 void gw_saga_take_key(struct gw_saga *saga, struct gw_key_bond *take_bond);
 
+/* Where its undoing is noted: the record is held until the owner has gone and the first round is
+ * over. Later rounds, and those without a record, get one each from gw_sagas_trace_by(). */
+void gw_saga_record_in(struct gw_saga *saga, struct gw_trace *trace);
+
 /* A step that is about to be sent; its number, from 1. No undo: `undo` is NULL. */
 unsigned gw_saga_add(struct gw_saga *saga, const struct gw_stored_request *act,
                      const struct gw_stored_request *undo);
@@ -121,6 +129,8 @@ void gw_saga_leave(struct gw_saga *saga);
 void gw_saga_wait_cancel(struct gw_saga_wait *wait);
 
 /* For the owner, after an undo: its steps, the oldest first. The record's texts are the saga's. */
+struct gw_str gw_saga_kind(const struct gw_saga *saga);
+struct gw_str gw_saga_id(const struct gw_saga *saga);
 unsigned gw_saga_count(const struct gw_saga *saga);
 const struct gw_step_record *gw_saga_step(const struct gw_saga *saga, unsigned index);
 

@@ -61,13 +61,16 @@ struct gw_saga {
     unsigned round, tries; /* tries of this round's current step */
     struct gw_saga_step *current;
     struct gw_backend_call *call;
-    struct gw_buf fields; /* of the call */
-    struct event timer;   /* a pause, or parked */
+    struct gw_buf fields;   /* of the call */
+    struct gw_trace *trace; /* held; NULL: none */
+    uint16_t span;          /* of it, the undo under way */
+    struct event timer;     /* a pause, or parked */
 };
 
 struct gw_sagas {
     struct event_base *base;
     struct gw_caller *caller;
+    struct gw_tracer *tracer; /* NULL: none */
     struct gw_backends *backends;
     struct gw_journal *journal;
     struct gw_journal_port *port; /* owned */
@@ -95,6 +98,7 @@ struct gw_saga *gw_saga_new(struct gw_sagas *sagas, const struct gw_saga_record 
 void gw_saga_free_if_over(struct gw_saga *saga); /* and written, and left */
 void gw_sagas_rewrite_later(struct gw_sagas *sagas);
 void gw_sagas_first_round_ended(struct gw_saga *saga);
+void gw_saga_let_go_of_trace(struct gw_saga *saga);
 
 /* --- saga.c --- */
 

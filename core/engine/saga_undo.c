@@ -92,11 +92,54 @@ static void give_up(struct gw_saga *saga, struct gw_saga_step *step) {
     log_failed(saga, step);
 }
 
+/* --- what is recorded --- */
+
+static void note_undo(struct gw_saga *saga, const struct gw_saga_step *step,
+                      const struct gw_backend *backend) {
+    struct gw_trace *trace = saga->trace;
+    if (!trace)
+        return;
+    saga->span = gw_span_begin(trace, GW_SPAN_UNDO, GW_SPAN_ROOT, gw_clock_us());
+    struct gw_span *span = gw_trace_span(trace, saga->span);
+    if (!span)
+        return;
+    span->name = gw_backend_name(backend);
+    span->count = (uint16_t)(step->record.undo_attempts + 1);
+    gw_span_set_target(trace, saga->span, step->method, step->record.undo.path);
+    trace->spans[saga->span].text2 = gw_trace_add_text(trace, saga->record.id);
+}
+
+static void note_undone(struct gw_saga *saga, const struct gw_backend_result *result) {
+    struct gw_span *span = gw_trace_span(saga->trace, saga->span);
+    if (!span)
+        return;
+    span->failure = (uint8_t)result->failure;
+    span->status = (uint16_t)result->status;
+    gw_span_end(saga->trace, saga->span, gw_clock_us());
+}
+
+/* Of a round that no record of a request has room for: its owner has gone, or never was. */
+static void begin_trace(struct gw_saga *saga) {
+    char route[128];
+    int n = snprintf(route, sizeof route, "saga %.*s", GW_STR_ARG(saga->record.kind));
+    struct gw_trace_start start = {
+        .kind = GW_TRACE_UNDO,
+        .started_us = gw_clock_us(),
+        .correlation_id = saga->record.correlation_id,
+        .path = saga->record.id,
+        .route = {route, (size_t)n < sizeof route ? (size_t)n : sizeof route - 1},
+    };
+    saga->trace = gw_trace_begin(saga->sagas->tracer, &start);
+}
+
+/* --- its answer --- */
+
 static void undo_answered(void *user, struct gw_backend_result *result) {
     struct gw_saga *saga = user;
     struct gw_saga_step *step = saga->current;
     saga->call = NULL;
     step->record.undo_attempts++;
+    note_undone(saga, result);
     bool is_done = result->failure == GW_FAILURE_NONE ||
                    (result->failure == GW_FAILURE_STATUS && result->status == GONE);
     gw_metric_add(is_done ? gw_count.undos_done : gw_count.undos_failed, 1);
@@ -135,7 +178,10 @@ static bool send_undo(struct gw_saga *saga, struct gw_saga_step *step) {
         .repeat = GW_REPEAT_ALLOWED,
         .attempts = 1,
         .timeout_ms = undo->timeout_ms,
+        .trace = saga->trace,
     };
+    note_undo(saga, step, backend);
+    request.span = saga->span;
     saga->current = step;
     saga->call = gw_backend_start(backend, sagas->caller, &request, undo_answered, saga);
     return true;
@@ -197,11 +243,19 @@ static void finish(struct gw_saga *saga) {
         log_finished(saga);
 }
 
+static void end_trace(struct gw_saga *saga) {
+    if (saga->trace && saga->trace->kind == GW_TRACE_UNDO)
+        saga->trace->is_failed = saga->phase == GW_SAGA_PARKED;
+    if (!saga->has_owner)
+        gw_saga_let_go_of_trace(saga);
+}
+
 static void end_round(struct gw_saga *saga) {
     if (is_undone(saga))
         finish(saga);
     else
         park(saga);
+    end_trace(saga);
     saga->round_version = saga->version;
     gw_saga_start_write(saga);
 }
@@ -231,6 +285,8 @@ static void begin_round(struct gw_saga *saga) {
     gw_saga_leave_parking(saga);
     saga->phase = GW_SAGA_UNDOING;
     saga->round++;
+    if (!saga->trace)
+        begin_trace(saga);
     go_on(saga);
 }
 

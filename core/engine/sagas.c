@@ -40,7 +40,13 @@ struct gw_saga *gw_saga_new(struct gw_sagas *sagas, const struct gw_saga_record 
     return saga;
 }
 
+void gw_saga_let_go_of_trace(struct gw_saga *saga) {
+    gw_trace_let_go(saga->trace);
+    saga->trace = NULL;
+}
+
 static void free_saga(struct gw_saga *saga) {
+    gw_saga_let_go_of_trace(saga);
     TAILQ_REMOVE(&saga->sagas->all, saga, link);
     gw_metric_add(gw_count.sagas_open, -1);
     event_del(&saga->timer);
@@ -195,6 +201,8 @@ void gw_sagas_first_round_ended(struct gw_saga *saga) {
     if (!saga->is_in_first_round)
         return;
     saga->is_in_first_round = false;
+    if (!saga->has_owner)
+        gw_saga_let_go_of_trace(saga);
     if (!saga->is_recovered) {
         sagas->n_first_rounds--;
         return;
@@ -261,6 +269,10 @@ struct gw_sagas *gw_sagas_new(struct event_base *base, struct gw_caller *caller,
     event_assign(&sagas->look_event, base, sagas->look_fd, EV_READ | EV_PERSIST, on_look, sagas);
     event_add(&sagas->look_event, NULL);
     return sagas;
+}
+
+void gw_sagas_trace_by(struct gw_sagas *sagas, struct gw_tracer *tracer) {
+    sagas->tracer = tracer;
 }
 
 /* One more write says what is known of each; one that is under way will have to do. Where a commit

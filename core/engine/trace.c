@@ -106,6 +106,11 @@ static size_t cut(struct gw_str text, size_t max) {
     return n;
 }
 
+static struct gw_str without_query(struct gw_str path) {
+    const char *query = path.len ? memchr(path.data, '?', path.len) : NULL;
+    return query ? (struct gw_str){path.data, (size_t)(query - path.data)} : path;
+}
+
 static bool make_room(struct gw_trace *trace, size_t n) {
     size_t cap = trace->text_cap;
     if (trace->text_len + n > GW_TRACE_MAX_TEXT)
@@ -163,11 +168,6 @@ static void clear(struct gw_trace *trace) {
     trace->text[0] = '\0';
 }
 
-static struct gw_str without_query(struct gw_str path) {
-    const char *query = path.len ? memchr(path.data, '?', path.len) : NULL;
-    return query ? (struct gw_str){path.data, (size_t)(query - path.data)} : path;
-}
-
 static void take_texts(struct gw_trace *trace, const struct gw_trace_start *start) {
     trace->correlation_id = gw_trace_add_text(trace, start->correlation_id);
     trace->method = gw_trace_add_text(trace, start->method);
@@ -181,6 +181,8 @@ struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_
         [GW_TRACE_JOB] = GW_SPAN_JOB,
         [GW_TRACE_UNDO] = GW_SPAN_UNDOING,
     };
+    if (!tracer)
+        return NULL;
     struct gw_trace *trace = take_spare(tracer);
     clear(trace);
     trace->tracer = tracer;
@@ -256,6 +258,21 @@ void gw_span_set_text(struct gw_trace *trace, uint16_t span, struct gw_str text)
         trace->spans[span].text = gw_trace_add_text(trace, text);
 }
 
+void gw_span_set_target(struct gw_trace *trace, uint16_t span, const char *method,
+                        struct gw_str path) {
+    size_t method_len = strlen(method), at = trace->text_len;
+    path = without_query(path);
+    path.len = cut(path, GW_TRACE_MAX_STRING);
+    if (span == GW_SPAN_NONE || !make_room(trace, method_len + path.len + 2))
+        return;
+    memcpy(trace->text + at, method, method_len);
+    trace->text[at + method_len] = ' ';
+    memcpy(trace->text + at + method_len + 1, path.data, path.len);
+    trace->text[at + method_len + 1 + path.len] = '\0';
+    trace->text_len += method_len + path.len + 2;
+    trace->spans[span].text = (uint16_t)at;
+}
+
 void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str message,
                   struct gw_str where) {
     if (!trace || trace->n_logged == GW_TRACE_MAX_LOGGED)
@@ -276,6 +293,7 @@ void gw_trace_answered(struct gw_trace *trace, unsigned status, uint64_t bytes, 
         return;
     trace->status = (uint16_t)status;
     trace->bytes = bytes;
+    trace->is_failed = status >= 499;
     gw_span_end(trace, GW_SPAN_ROOT, now_us);
 }
 

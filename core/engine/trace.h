@@ -104,6 +104,7 @@ struct gw_trace {
     uint64_t parent_span; /* the caller's; 0: it has sent none */
     bool is_sampled;      /* it is to be exported */
     bool is_recording;    /* spans are wanted; if not, the root is all there is */
+    bool is_failed;       /* the answer is a 5xx or 499; the job failed; undos are left to do */
     uint8_t kind;         /* enum gw_trace_kind */
     uint16_t status;      /* of the answer; 499: the client had gone; 0: none was given */
     unsigned worker, generation;
@@ -147,7 +148,7 @@ struct gw_trace_start {
     struct gw_str correlation_id, method, path, route;
 };
 
-/* Held once, with new ids. `path` is cut at its query. */
+/* Held once, with new ids. `path` is cut at its query. NULL where there is no tracer. */
 struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_start *start);
 void gw_trace_hold(struct gw_trace *trace);
 void gw_trace_let_go(struct gw_trace *trace); /* the last one finishes it */
@@ -168,6 +169,8 @@ struct gw_span *gw_trace_span(struct gw_trace *trace, uint16_t span);
 /* Makes `text` the span's, or what was added the record's: 0 if there is no room, which reads "".
  */
 void gw_span_set_text(struct gw_trace *trace, uint16_t span, struct gw_str text);
+void gw_span_set_target(struct gw_trace *trace, uint16_t span, const char *method,
+                        struct gw_str path); /* "GET /things/1", without the query */
 uint16_t gw_trace_add_text(struct gw_trace *trace, struct gw_str text);
 
 void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str message,

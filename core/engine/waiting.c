@@ -91,6 +91,7 @@ bool gw_line_join(struct gw_backend_call *call) {
         return false;
     struct gw_line *line = find_or_make(call->caller, call->backend);
     call->phase = GW_BACKEND_IN_LINE;
+    gw_note_waiting(call, GW_SPAN_LINE);
     TAILQ_INSERT_TAIL(&line->calls, call, waiting);
     gw_metric_add(call->backend->meter->waiting, 1);
     gw_timer_set(&line->timer, GW_LOOK_MS);

@@ -46,10 +46,22 @@ static void run(struct gw_call *call, int64_t timeout_ms) {
     gw_transfer_start(call);
 }
 
+/* Of a call on a wire; libcurl knows the rest. */
+static void note_times(struct gw_call *call, int64_t now_us) {
+    struct gw_call_times *times = &call->response.times;
+    int64_t first_us = call->first_byte_us ? call->first_byte_us : now_us;
+    if (!call->sent_us)
+        return;
+    times->wait_us = first_us - call->sent_us;
+    times->transfer_us = now_us - first_us;
+}
+
 static void end(struct gw_call *call, enum gw_call_outcome outcome, const char *error) {
+    int64_t now_us = gw_clock_us();
     call->response.outcome = outcome;
     call->response.error = error;
-    call->response.duration_us = gw_clock_us() - call->started_us;
+    call->response.duration_us = now_us - call->started_us;
+    note_times(call, now_us);
     enlist(&call->client->finished, call, GW_CALL_FINISHED);
 }
 
@@ -60,6 +72,8 @@ struct gw_call *gw_client_start(struct gw_client *client, const struct gw_call_r
     call->user = user;
     call->takes_no_room = request->takes_no_room;
     call->started_us = gw_clock_us();
+    call->sent_us = call->first_byte_us = 0;
+    call->response.times = (struct gw_call_times){0};
     call->response.was_repeated = false;
     gw_collector_begin(&call->collector, &call->response, request->max_response);
     if (gw_transfer_prepare(call, request)) {

@@ -60,6 +60,15 @@ struct gw_call_request {
     uint64_t max_response;      /* bytes of the body */
 };
 
+/* How long what a call consists of took, one after the other, in microseconds; what there was not,
+ * 0. What had not ended when the call did lasted until then. */
+struct gw_call_times {
+    int64_t dns_us, connect_us, tls_us;
+    int64_t wait_us;     /* from when the connection is there to the response's first byte */
+    int64_t transfer_us; /* to its last */
+    bool is_reused;      /* the connection was there before */
+};
+
 /* Lives until `done` returns; the callee may gw_buf_move() the buffers out. */
 struct gw_call_response {
     enum gw_call_outcome outcome;
@@ -69,6 +78,7 @@ struct gw_call_response {
     struct gw_buf body;
     const char *error; /* for people, static text; "" if OK */
     int64_t duration_us;
+    struct gw_call_times times;
     bool was_repeated; /* it was sent before, and may have been carried out: see above */
 };
 

@@ -42,6 +42,8 @@ struct gw_call {
     gw_call_done_fn done;
     void *user;
     int64_t started_us;
+    int64_t sent_us;       /* http: from when on it is on its wire; 0: it is not yet */
+    int64_t first_byte_us; /* http: of a response that did not come all at once; else 0 */
     bool takes_no_room;
     struct event timeout;
     struct gw_call_response response;
@@ -58,6 +60,7 @@ struct gw_call {
     bool plain_get;                  /* what the easy handle is set to */
     int64_t easy_connect_timeout_ms; /* likewise */
     int64_t connect_timeout_ms;      /* of the request */
+    int64_t curl_us;                 /* when libcurl began with it */
     struct curl_slist *fields;       /* owned array, chained; they point into `outgoing` */
 };
 

@@ -1,6 +1,7 @@
 #include "http/client_internal.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/sockets.h"
 
@@ -213,6 +214,7 @@ bool gw_curl_prepare(struct gw_call *call, const struct gw_call_request *request
 void gw_curl_start(struct gw_call *call) {
     struct gw_curl *curl = call->client->curl;
     curl->n_running++;
+    call->curl_us = gw_clock_us();
     limit_idle(curl);
     curl_multi_add_handle(curl->multi, call->easy);
 }
@@ -222,8 +224,43 @@ void gw_curl_connect(struct gw_call *call) {
     gw_curl_start(call);
 }
 
+static int64_t time_of(const struct gw_call *call, CURLINFO what) {
+    curl_off_t us = 0;
+    curl_easy_getinfo(call->easy, what, &us);
+    return us;
+}
+
+/* The part that ended at `end_us`, or has not ended, after `before_us`; what follows it begins
+ * where this returns. */
+static int64_t note_part(int64_t *part_us, int64_t before_us, int64_t end_us, int64_t now_us) {
+    int64_t until_us = end_us ? end_us : now_us;
+    *part_us = until_us > before_us ? until_us - before_us : 0;
+    return before_us + *part_us;
+}
+
+/* libcurl's times are all since the beginning; 0 is what it has not come to. */
+static void note_times(struct gw_call *call) {
+    struct gw_call_times *times = &call->response.times;
+    int64_t now_us = gw_clock_us() - call->curl_us;
+    int64_t connected = time_of(call, CURLINFO_CONNECT_TIME_T), at = 0;
+    long n_connects = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &n_connects);
+    times->is_reused = connected && n_connects == 0;
+    if (!times->is_reused) {
+        at = note_part(&times->dns_us, 0, time_of(call, CURLINFO_NAMELOOKUP_TIME_T), now_us);
+        at = note_part(&times->connect_us, at, connected, now_us);
+        if (!call->host->is_plain)
+            at = note_part(&times->tls_us, at, time_of(call, CURLINFO_APPCONNECT_TIME_T), now_us);
+    }
+    if (call->host->is_plain)
+        return;
+    at = note_part(&times->wait_us, at, time_of(call, CURLINFO_STARTTRANSFER_TIME_T), now_us);
+    note_part(&times->transfer_us, at, 0, now_us);
+}
+
 void gw_curl_stop(struct gw_call *call) {
     struct gw_curl *curl = call->client->curl;
+    note_times(call);
     curl_multi_remove_handle(curl->multi, call->easy);
     curl->n_running--;
     limit_idle(curl);

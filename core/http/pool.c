@@ -38,11 +38,14 @@ static bool is_old(const struct gw_wire *wire) {
 static void carry(struct gw_wire *wire, struct gw_call *call) {
     call->place = GW_CALL_ON_WIRE;
     call->wire = wire;
+    call->response.times.is_reused = wire->is_reused;
+    call->sent_us = wire->is_reused ? call->started_us : wire->opened_us;
     gw_wire_carry(wire, call);
 }
 
 static void connect_for(struct gw_call *call) {
     call->place = GW_CALL_CONNECTING;
+    call->sent_us = 0;
     gw_curl_connect(call);
 }
 

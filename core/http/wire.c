@@ -165,9 +165,13 @@ static void end(struct gw_wire *wire, bool is_cut) {
 
 static void receive(struct gw_wire *wire, ssize_t n) {
     if (n > 0) {
+        struct gw_call *call = wire->call;
+        bool is_first = !wire->is_answered;
         wire->is_answered = true;
         wire->is_filled = (size_t)n == sizeof wire->host->client->input; /* more may wait */
         feed(wire, (struct gw_str){wire->host->client->input, (size_t)n});
+        if (is_first && call->state == GW_CALL_RUNNING) /* what comes at once needs no clock */
+            call->first_byte_us = gw_clock_us();
     } else {
         end(wire, n < 0);
     }

@@ -23,6 +23,7 @@ struct slot {
     struct gw_batch *batch;
     struct gw_described request;
     struct gw_backend_call *call; /* while in flight; NULL before and after */
+    uint16_t span;                /* of the record, once it is sent */
     bool done;
     struct gw_backend_result result;
 };
@@ -30,6 +31,7 @@ struct slot {
 struct gw_batch {
     struct gw_wait wait;
     struct gw_flow *flow;
+    struct gw_trace *trace; /* held while something is pending; NULL: none */
     unsigned n, sent, pending, limit, in_flight;
     struct slot slots[];
 };
@@ -45,10 +47,16 @@ static void release_slot(struct slot *slot) {
     gw_buf_fini(&slot->result.body);
 }
 
+static void let_go_of_trace(struct gw_batch *batch) {
+    gw_trace_let_go(batch->trace);
+    batch->trace = NULL;
+}
+
 static void release(struct gw_batch *batch) {
     for (unsigned i = 0; i < batch->n; i++)
         release_slot(&batch->slots[i]);
     batch->n = 0;
+    let_go_of_trace(batch);
 }
 
 static int l_batch_gc(lua_State *L) {
@@ -56,33 +64,49 @@ static int l_batch_gc(lua_State *L) {
     return 0;
 }
 
-/* What the development mode's page shows besides. */
-static void note_call(struct gw_flow *root, const struct slot *slot) {
-    gw_buf_printf(&root->call_targets, "%s %.*s", slot->request.method,
-                  GW_STR_ARG(gw_buf_str(&slot->request.path)));
-    gw_buf_append_char(&root->call_targets, '\0');
-    root->calls[root->n_calls - 1].ended_us = gw_clock_us() - gw_flow_started_us(root);
+/* --- what is recorded --- */
+
+static void note_call(struct slot *slot, int64_t now_us) {
+    struct gw_trace *trace = slot->batch->trace;
+    slot->span = gw_span_begin(trace, GW_SPAN_CALL, slot->batch->flow->span, now_us);
+    struct gw_span *span = gw_trace_span(trace, slot->span);
+    if (!span)
+        return;
+    span->name = gw_backend_name(slot->request.backend);
+    gw_span_set_target(trace, slot->span, slot->request.method, gw_buf_str(&slot->request.path));
 }
 
-static void log_call(struct slot *slot) {
-    struct gw_flow *root = gw_flow_root(slot->batch->flow);
-    if (root->n_calls++ >= GW_FLOW_MAX_LOGGED)
+/* One that was never sent is noted as well. */
+static void note_end(struct slot *slot) {
+    struct gw_trace *trace = slot->batch->trace;
+    const struct gw_backend_result *result = &slot->result;
+    if (!trace)
         return;
-    root->calls[root->n_calls - 1] = (struct gw_logged_call){
-        .backend = gw_backend_name(slot->request.backend),
-        .failure = slot->result.failure,
-        .attempts = slot->result.attempts,
-        .status = slot->result.status,
-        .duration_us = slot->result.duration_us,
-    };
-    if (root->state->host.settings->development)
-        note_call(root, slot);
+    if (slot->span == GW_SPAN_NONE)
+        note_call(slot, gw_clock_us());
+    trace->n_calls++;
+    struct gw_span *span = gw_trace_span(trace, slot->span);
+    if (!span)
+        return;
+    span->failure = (uint8_t)result->failure;
+    span->status = (uint16_t)result->status;
+    span->count = (uint16_t)result->attempts;
+    if (result->failure != GW_FAILURE_NONE && slot->request.has_fallback)
+        span->flags |= GW_SPAN_FALLBACK;
+    if (result->duration_us)
+        span->duration_us = (uint32_t)result->duration_us;
+    else
+        gw_span_end(trace, slot->span, gw_clock_us());
 }
 
 static void finish_slot(struct slot *slot) {
+    struct gw_batch *batch = slot->batch;
     slot->done = true;
-    slot->batch->pending--;
-    log_call(slot);
+    note_end(slot);
+    if (--batch->pending > 0)
+        return;
+    gw_flow_leave_step(batch->flow);
+    let_go_of_trace(batch);
 }
 
 static void cancel_rest(struct gw_batch *batch, enum gw_failure why) {
@@ -133,7 +157,7 @@ static void on_done(void *user, struct gw_backend_result *result) {
     advance(batch);
 }
 
-static void send_slot(struct slot *slot) {
+static void send_slot(struct slot *slot, int64_t now_us) {
     struct gw_batch *batch = slot->batch;
     const struct gw_host *host = &batch->flow->state->host;
     const struct gw_flow *root = gw_flow_root(batch->flow);
@@ -153,14 +177,19 @@ static void send_slot(struct slot *slot) {
         .deadline_ms = deadline_of(slot),
         .allowance_ms = batch->flow->shield ? 0 : root->allowance_ms,
         .deadline_is_callers = root->deadline_is_callers,
+        .trace = batch->trace,
     };
+    if (batch->trace)
+        note_call(slot, now_us);
+    request.span = slot->span;
     batch->in_flight++;
     slot->call = gw_backend_start(described->backend, host->caller, &request, on_done, slot);
 }
 
 static void send_more(struct gw_batch *batch) {
+    int64_t now_us = batch->trace ? gw_clock_us() : 0;
     while (batch->sent < batch->n && batch->in_flight < batch->limit)
-        send_slot(&batch->slots[batch->sent++]);
+        send_slot(&batch->slots[batch->sent++], now_us);
 }
 
 static void advance(struct gw_batch *batch) {
@@ -186,8 +215,10 @@ static struct gw_batch *l_new_batch(lua_State *L, struct gw_flow *flow, size_t n
     batch->flow = flow;
     batch->wait.cancel = cancel_wait;
     luaL_setmetatable(L, META);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         batch->slots[i].batch = batch;
+        batch->slots[i].span = GW_SPAN_NONE;
+    }
     batch->n = (unsigned)n;
     return batch;
 }
@@ -233,6 +264,8 @@ static int l_fetch(lua_State *L) {
     if (n == 0)
         return k_fetched(L, LUA_OK, (lua_KContext)batch);
     batch->pending = (unsigned)n;
+    batch->trace = gw_flow_root(flow)->trace;
+    gw_trace_hold(batch->trace);
     gw_flow_wait(flow, &batch->wait);
     send_more(batch);
     return lua_yieldk(L, 0, (lua_KContext)batch, k_fetched);

@@ -8,6 +8,7 @@
 
 #include <lauxlib.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,8 +28,14 @@ int64_t gw_flow_started_us(const struct gw_flow *root) {
 
 /* --- the ready list --- */
 
+static void note_waited(struct gw_flow *flow) {
+    if (flow->wait && flow->wait->span != GW_SPAN_NONE)
+        gw_span_end(gw_flow_root(flow)->trace, flow->wait->span, gw_clock_us());
+}
+
 void gw_flow_wake(struct gw_flow *flow) {
     struct gw_state *state = flow->state;
+    note_waited(flow);
     flow->wait = NULL;
     if (flow->queued)
         return;
@@ -141,6 +148,9 @@ static int resume(struct gw_flow *flow) {
         return LUA_ERRMEM;
     int n_results;
     struct gw_account *account = &gw_flow_root(flow)->account;
+    struct gw_trace *trace = gw_flow_root(flow)->trace;
+    uint16_t span =
+        trace ? gw_span_begin(trace, GW_SPAN_SCRIPT, GW_SPAN_ROOT, gw_clock_us()) : GW_SPAN_NONE;
     gw_budget_begin(state, flow->co, account, flow->shield ? &flow->undo_left_us : NULL);
     state->current = flow;
     int status = lua_resume(flow->co, state->L, first ? 1 : 0, &n_results);
@@ -148,6 +158,8 @@ static int resume(struct gw_flow *flow) {
     if (status != LUA_OK && status != LUA_YIELD)
         close_variables(flow, account);
     gw_budget_end(state, flow->co);
+    if (trace)
+        gw_span_end(trace, span, gw_clock_us());
     return status;
 }
 
@@ -232,6 +244,19 @@ static void run_ready(evutil_socket_t fd, short what, void *user) {
 
 /* --- requests --- */
 
+static struct gw_trace *begin_trace(const struct gw_flow *flow, const struct gw_message *message) {
+    struct gw_trace_start start = {
+        .kind = GW_TRACE_REQUEST,
+        .generation = flow->state->host.generation,
+        .started_us = gw_exchange_started_us(flow->exchange),
+        .correlation_id = gw_str_from(flow->id),
+        .method = gw_message_method(message),
+        .path = gw_message_path(message),
+        .route = gw_str_from(gw_flow_route(flow)->label),
+    };
+    return gw_trace_begin(flow->state->host.tracer, &start);
+}
+
 enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *exchange,
                                    struct gw_flow **out, struct gw_buf *allow) {
     const struct gw_message *message = gw_exchange_message(exchange);
@@ -249,6 +274,7 @@ enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *e
     flow->allowance_ms = gw_flow_route(flow)->deadline_ms;
     flow->deadline_ms = flow->started_ms + flow->allowance_ms;
     flow->account.cpu = gw_flow_route(flow)->meter->script_cpu;
+    flow->trace = begin_trace(flow, message);
     *out = flow;
     return outcome;
 }
@@ -266,8 +292,20 @@ void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms) {
     flow->deadline_is_callers = true;
 }
 
+static void note_parsed(struct gw_flow *flow) {
+    uint16_t span = gw_span_begin(flow->trace, GW_SPAN_PARSE, GW_SPAN_ROOT,
+                                  gw_exchange_started_us(flow->exchange));
+    gw_span_end(flow->trace, span, gw_clock_us());
+}
+
 void gw_flow_start(struct gw_flow *flow) {
+    if (flow->trace)
+        note_parsed(flow);
     gw_flow_wake(flow);
+}
+
+struct gw_trace *gw_flow_trace(const struct gw_flow *flow) {
+    return flow->trace;
 }
 
 const struct gw_route *gw_flow_route(const struct gw_flow *flow) {
@@ -296,6 +334,21 @@ static struct gw_metric cpu_of(struct gw_str job_kind) {
     return family ? gw_metric_series(family, &job_kind) : (struct gw_metric){0};
 }
 
+static struct gw_trace *begin_job_trace(const struct gw_flow *flow) {
+    char route[128];
+    struct gw_str kind = gw_job_kind(flow->job);
+    int n = snprintf(route, sizeof route, "job %.*s", GW_STR_ARG(kind));
+    struct gw_trace_start start = {
+        .kind = GW_TRACE_JOB,
+        .generation = flow->state->host.generation,
+        .started_us = gw_clock_us(),
+        .correlation_id = gw_str_from(flow->id),
+        .path = gw_job_id(flow->job),
+        .route = {route, (size_t)n < sizeof route ? (size_t)n : sizeof route - 1},
+    };
+    return gw_trace_begin(flow->state->host.tracer, &start);
+}
+
 struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job) {
     struct gw_flow *flow = gw_flow_new(state, GW_FLOW_JOB);
     struct gw_str id = gw_job_correlation_id(job);
@@ -305,7 +358,8 @@ struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job) {
     flow->account.cpu = cpu_of(gw_job_kind(job));
     flow->allowance_ms = JOB_LIMIT_MS;
     flow->deadline_ms = flow->started_ms + JOB_LIMIT_MS;
-    gw_flow_start(flow);
+    flow->trace = begin_job_trace(flow);
+    gw_flow_wake(flow);
     return flow;
 }
 
@@ -335,7 +389,22 @@ static void set_timer(struct gw_flow *flow) {
 void gw_flow_wait(struct gw_flow *flow, struct gw_wait *wait) {
     set_timer(flow);
     wait->flow = flow;
+    wait->span = GW_SPAN_NONE;
     flow->wait = wait;
+}
+
+void gw_flow_wait_noted(struct gw_flow *flow, struct gw_wait *wait, enum gw_span_kind kind) {
+    struct gw_trace *trace = gw_flow_root(flow)->trace;
+    gw_flow_wait(flow, wait);
+    if (trace)
+        wait->span = gw_span_begin(trace, kind, flow->span, gw_clock_us());
+}
+
+void gw_flow_leave_step(struct gw_flow *flow) {
+    if (flow->span == GW_SPAN_ROOT)
+        return;
+    gw_span_end(gw_flow_root(flow)->trace, flow->span, gw_clock_us());
+    flow->span = GW_SPAN_ROOT;
 }
 
 bool gw_flow_is_cancelled(const struct gw_flow *flow) {

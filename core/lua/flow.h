@@ -24,6 +24,9 @@ void gw_flow_lower_deadline(struct gw_flow *flow, int64_t left_ms);
 /* The body is in: the script runs, at the end of this turn of the loop. */
 void gw_flow_start(struct gw_flow *flow);
 
+/* What is recorded of its request, until the flow ends; NULL: nothing. */
+struct gw_trace *gw_flow_trace(const struct gw_flow *flow);
+
 /* Runs a background job; at its end gw_job_end() is called. */
 struct gw_flow *gw_flow_start_job(struct gw_state *state, struct gw_job *job);
 void gw_flow_cancel_job(void *flow); /* as struct gw_job_work wants it */

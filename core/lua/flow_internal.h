@@ -13,6 +13,7 @@
 
 struct gw_wait {
     struct gw_flow *flow;
+    uint16_t span; /* of the flow's record: how long it waits */
     /* Ends everything that is pending, soon or at once; gw_flow_wake() follows in either case. */
     void (*cancel)(struct gw_wait *wait, enum gw_failure why);
 };
@@ -20,14 +21,6 @@ struct gw_wait {
 enum gw_flow_kind { GW_FLOW_REQUEST, GW_FLOW_JOB, GW_FLOW_CHILD };
 
 #define GW_FLOW_MAX_LOGGED 16 /* backend calls in the request's log line */
-
-struct gw_logged_call {
-    const char *backend; /* the backend's, lives as long as the process */
-    enum gw_failure failure;
-    unsigned attempts, status;
-    int64_t duration_us;
-    int64_t ended_us; /* since the request's start; in development only */
-};
 
 struct gw_flow {
     struct gw_state *state;
@@ -61,10 +54,8 @@ struct gw_flow {
     char id[GW_ID_MAX + 1]; /* the correlation id, also once the exchange is gone */
     struct gw_reply reply;
     enum { GW_REPLY_NONE, GW_REPLY_SET, GW_REPLY_DROP } replied;
-    struct gw_logged_call calls[GW_FLOW_MAX_LOGGED];
-    unsigned n_calls;
-    struct gw_buf call_targets; /* in development only: "GET /path" of each of calls[], each
-                                   ended by a NUL */
+    struct gw_trace *trace; /* held; a child has none: its root's. NULL: none */
+    uint16_t span;          /* of the root's record: the saga's step that it is at, or the root */
 
     struct gw_saga_handle *sagas; /* that it opened and has not left; theirs */
     struct gw_key_claim *key;     /* owned; NULL: the request bears no idempotency key */
@@ -95,8 +86,13 @@ int64_t gw_flow_started_us(const struct gw_flow *root);
 /* Whether a cancellation is to be raised now. */
 bool gw_flow_is_cancelled(const struct gw_flow *flow);
 
-/* Called before yielding with `wait`, after everything has been started. */
+/* Called before yielding with `wait`, after everything has been started. What the wait is for can
+ * be noted in the record. */
 void gw_flow_wait(struct gw_flow *flow, struct gw_wait *wait);
+void gw_flow_wait_noted(struct gw_flow *flow, struct gw_wait *wait, enum gw_span_kind kind);
+
+/* It is at no step of a saga any more, if it was. */
+void gw_flow_leave_step(struct gw_flow *flow);
 
 /* saga.c: at the end of the flow; what is not committed is undone, by itself. */
 void gw_flow_leave_sagas(struct gw_flow *flow);
@@ -110,6 +106,10 @@ void l_push_request(lua_State *L, struct gw_flow *flow);
 /* Pushes a table of the lines "name: value\r\n", names in small letters; what comes several times
  * is joined by ", " (RFC 9110, 5.3). */
 void l_push_fields(lua_State *L, struct gw_str lines);
+
+/* flow_log.c: the record's calls that have ended, one by one, as they began; *at is 0 at first.
+ * NULL after the last. */
+const struct gw_span *gw_flow_next_call(const struct gw_trace *trace, unsigned *at);
 
 /* An error that the prelude did not answer for: `status` is lua_resume()'s, its value on the top.
  */

@@ -64,6 +64,9 @@ void gw_flow_free_coroutine(struct gw_flow *flow) {
 static void clear_flow(struct gw_flow *flow) {
     gw_flow_leave_sagas(flow);
     gw_key_release(flow->key);
+    if (flow->trace && flow->job)
+        flow->trace->is_failed =
+            flow->job_outcome == GW_JOB_FAILED || flow->job_outcome == GW_JOB_FAILED_FOR_NOW;
     if (flow->job)
         gw_job_end(flow->job, flow->job_outcome, &flow->job_text);
     if (flow->timer_set)
@@ -74,7 +77,7 @@ static void clear_flow(struct gw_flow *flow) {
         luaL_unref(flow->state->L, LUA_REGISTRYINDEX, flow->context_ref);
     gw_buf_fini(&flow->reply.fields);
     gw_buf_fini(&flow->reply.body);
-    gw_buf_fini(&flow->call_targets);
+    gw_trace_let_go(flow->trace);
     *flow = (struct gw_flow){
         .state = flow->state, .match = flow->match, .co = flow->co, .co_ref = flow->co_ref};
 }

@@ -52,38 +52,40 @@ static void l_set_ms(lua_State *L, const char *key, int64_t us) {
     lua_setfield(L, -2, key);
 }
 
-static void l_push_call(lua_State *L, const struct gw_logged_call *call, struct gw_str target) {
+static void l_push_call(lua_State *L, const struct gw_span *call, const char *target) {
     lua_createtable(L, 0, 8);
-    lua_pushstring(L, call->backend);
+    lua_pushstring(L, call->name);
     lua_setfield(L, -2, "backend");
-    lua_pushlstring(L, target.data, target.len);
+    lua_pushstring(L, target);
     lua_setfield(L, -2, "target");
     if (call->status) {
         lua_pushinteger(L, call->status);
         lua_setfield(L, -2, "status");
     }
     if (call->failure != GW_FAILURE_NONE) {
-        lua_pushstring(L, gw_failure_name(call->failure));
+        lua_pushstring(L, gw_failure_name((enum gw_failure)call->failure));
         lua_setfield(L, -2, "failure");
     }
-    lua_pushinteger(L, call->attempts);
+    lua_pushinteger(L, call->count);
     lua_setfield(L, -2, "attempts");
     l_set_ms(L, "duration_ms", call->duration_us);
-    l_set_ms(L, "ended_ms", call->ended_us);
+    l_set_ms(L, "ended_ms", (int64_t)call->start_us + call->duration_us);
 }
 
-/* core.calls(): the request's calls in the order they ended, the milliseconds it has taken, and how
- * many calls there were: only the first are kept. */
+/* core.calls(): the request's calls in the order they began, the milliseconds it has taken, and how
+ * many calls there were: only the first are shown. */
 static int l_calls(lua_State *L) {
     const struct gw_flow *root = gw_flow_root(l_current_flow(L));
-    struct gw_str targets = gw_buf_str(&root->call_targets), target;
+    const struct gw_trace *trace = root->trace;
+    const struct gw_span *call;
+    unsigned at = 0;
     lua_newtable(L);
-    for (lua_Integer i = 0; gw_str_split(targets, '\0', &target, &targets); i++) {
-        l_push_call(L, &root->calls[i], target);
-        lua_rawseti(L, -2, i + 1);
+    for (int i = 1; i <= GW_FLOW_MAX_LOGGED && (call = gw_flow_next_call(trace, &at)); i++) {
+        l_push_call(L, call, gw_trace_text(trace, call->text));
+        lua_rawseti(L, -2, i);
     }
     lua_pushnumber(L, (lua_Number)(gw_clock_us() - gw_flow_started_us(root)) / 1000);
-    lua_pushinteger(L, root->n_calls);
+    lua_pushinteger(L, trace ? trace->n_calls : 0);
     return 3;
 }
 

@@ -139,7 +139,7 @@ static struct asking *l_new_asking(lua_State *L) {
 }
 
 static int l_ask(lua_State *L, struct gw_flow *flow, struct asking *asking, lua_KFunction k) {
-    gw_flow_wait(flow, &asking->wait);
+    gw_flow_wait_noted(flow, &asking->wait, GW_SPAN_JOURNAL);
     return lua_yieldk(L, 0, (lua_KContext)asking, k);
 }
 
@@ -184,6 +184,13 @@ static int k_list(lua_State *L, int status, lua_KContext ctx) {
 
 /* --- asking --- */
 
+static int l_enqueued(lua_State *L, struct gw_flow *flow, struct asking *asking,
+                      struct gw_str kind) {
+    gw_flow_wait_noted(flow, &asking->wait, GW_SPAN_ENQUEUE);
+    gw_span_set_text(gw_flow_root(flow)->trace, asking->wait.span, kind);
+    return lua_yieldk(L, 0, (lua_KContext)asking, k_one);
+}
+
 /* enqueue(kind, args) -> the job, once it is durable; false if there are too many; or nil, fault */
 static int l_enqueue(lua_State *L) {
     struct gw_flow *flow = l_waiting_flow(L);
@@ -196,7 +203,7 @@ static int l_enqueue(lua_State *L) {
     struct asking *asking = l_new_asking(L);
     asking->query = gw_job_enqueue(runner, kind, args, correlation_id, answered, asking);
     if (asking->query)
-        return l_ask(L, flow, asking, k_one);
+        return l_enqueued(L, flow, asking, kind);
     lua_pushboolean(L, false);
     return 1;
 }

@@ -144,7 +144,7 @@ static int l_key_claim(lua_State *L) {
     gw_buf_fini(scope);
     if (gw_key_answer(flow->key) != GW_KEY_ASKING)
         return l_push_answer(L, flow);
-    gw_flow_wait(flow, &pending->wait);
+    gw_flow_wait_noted(flow, &pending->wait, GW_SPAN_JOURNAL);
     return lua_yieldk(L, 0, (lua_KContext)pending, k_key_claimed);
 }
 
@@ -191,7 +191,7 @@ static int l_key_keep(lua_State *L) {
     struct pending *pending = l_new_pending(L, cancel_nothing);
     gw_key_keep(flow->key, reply->status, gw_buf_str(&reply->fields), gw_buf_str(&reply->body),
                 done, pending);
-    gw_flow_wait(flow, &pending->wait);
+    gw_flow_wait_noted(flow, &pending->wait, GW_SPAN_JOURNAL);
     return lua_yieldk(L, 0, (lua_KContext)pending, k_key_kept);
 }
 

@@ -6,6 +6,7 @@
 #include "lua/described.h"
 #include "lua/json.h"
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "engine/saga_desk.h"
 
@@ -75,6 +76,7 @@ static int l_saga_open(lua_State *L) {
     *handle = (struct gw_saga_handle){0};
     luaL_setmetatable(L, HANDLE_META);
     handle->saga = gw_saga_open(sagas, kind, id, gw_str_from(gw_flow_root(flow)->id));
+    gw_saga_record_in(handle->saga, gw_flow_root(flow)->trace);
     if (gw_flow_root(flow)->key)
         gw_saga_take_key(handle->saga, gw_key_bond_new(gw_flow_root(flow)->key));
     handle->flow = flow;
@@ -132,8 +134,13 @@ static struct pending *l_new_pending(lua_State *L,
     return pending;
 }
 
+static int k_saga_undone(lua_State *L, int status, lua_KContext ctx);
+
 static int l_wait(lua_State *L, struct gw_flow *flow, struct pending *pending, lua_KFunction k) {
-    gw_flow_wait(flow, &pending->wait);
+    if (k == k_saga_undone) /* the undos speak for themselves */
+        gw_flow_wait(flow, &pending->wait);
+    else
+        gw_flow_wait_noted(flow, &pending->wait, GW_SPAN_JOURNAL);
     return lua_yieldk(L, 0, (lua_KContext)pending, k);
 }
 
@@ -191,6 +198,21 @@ static struct gw_stored_request undo_of(const struct gw_described *described) {
     };
 }
 
+/* It lasts until what it sends is answered. */
+static void note_step(struct gw_flow *flow, const struct gw_saga *saga) {
+    struct gw_trace *trace = flow ? gw_flow_root(flow)->trace : NULL;
+    if (!trace)
+        return;
+    gw_flow_leave_step(flow);
+    uint16_t span = gw_span_begin(trace, GW_SPAN_SAGA_STEP, GW_SPAN_ROOT, gw_clock_us());
+    if (span == GW_SPAN_NONE)
+        return;
+    gw_span_set_text(trace, span, gw_saga_kind(saga));
+    trace->spans[span].text2 = gw_trace_add_text(trace, gw_saga_id(saga));
+    trace->spans[span].count = (uint16_t)gw_saga_count(saga);
+    flow->span = span;
+}
+
 /* saga_add(saga, act, undo) -> number. Raises if the undo cannot be sent as it is. */
 static int l_saga_add(lua_State *L) {
     struct gw_saga *saga = l_check_saga(L);
@@ -201,6 +223,7 @@ static int l_saga_add(lua_State *L) {
     if (has_undo)
         undo = undo_of(l_describe_undo(L, 3));
     lua_pushinteger(L, gw_saga_add(saga, &act, has_undo ? &undo : NULL));
+    note_step(gw_state_of(L)->current, saga);
     return 1;
 }
 
@@ -265,6 +288,7 @@ static int l_saga_commit(lua_State *L) {
     if (!lua_isnoneornil(L, 2))
         result = l_check_text(L, 2);
     l_raise_if_cancelled(L, flow);
+    gw_flow_leave_step(flow);
     struct pending *pending = l_new_pending(L, cancel_nothing);
     if (!gw_saga_commit(saga, result, &pending->saga_wait))
         return l_push_answer(L, GW_SAGA_NOT_WRITTEN);
@@ -305,6 +329,7 @@ static int l_saga_undo(lua_State *L) {
         leave(lua_touserdata(L, 1));
         return 0;
     }
+    gw_flow_leave_step(gw_state_of(L)->current);
     struct pending *pending = l_new_pending(L, cancel_nothing);
     if (!gw_saga_undo(saga, reason, &pending->saga_wait))
         return k_saga_undone(L, LUA_OK, 0);

@@ -53,7 +53,7 @@ static int l_sleep(lua_State *L) {
     evtimer_assign(&sleep->timer, flow->state->host.base, time_is_up, sleep);
     gw_timer_set(&sleep->timer, (int64_t)(seconds * 1000));
     sleep->set = true;
-    gw_flow_wait(flow, &sleep->wait);
+    gw_flow_wait_noted(flow, &sleep->wait, GW_SPAN_SLEEP);
     return lua_yieldk(L, 0, (lua_KContext)flow, k_slept);
 }
 

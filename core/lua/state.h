@@ -27,6 +27,7 @@ struct gw_flow;
 struct gw_host {
     struct event_base *base;  /* NULL, like caller: loaded only to be checked */
     struct gw_caller *caller; /* the worker's */
+    struct gw_tracer *tracer; /* likewise; NULL: nothing is recorded */
     struct gw_backends *backends;
     struct gw_job_runner *jobs;     /* the worker's; NULL as the caller is */
     struct gw_sagas *sagas;         /* likewise */

@@ -112,7 +112,7 @@ static int l_ask(lua_State *L, struct gw_flow *flow, struct asked *asked, lua_KF
     asked->request->done = ended;
     asked->request->user = asked;
     gw_keyspace_submit(store->port, asked->request);
-    gw_flow_wait(flow, &asked->wait);
+    gw_flow_wait_noted(flow, &asked->wait, GW_SPAN_JOURNAL);
     return lua_yieldk(L, 0, (lua_KContext)asked, k);
 }
 
