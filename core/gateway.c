@@ -138,6 +138,11 @@ static struct gw_metric_sources metric_sources(struct gateway *gateway) {
     };
 }
 
+static struct gw_recent *recent_of(void *user, unsigned worker) {
+    const struct gateway *gateway = user;
+    return gw_worker_recent(gateway->workers[worker]);
+}
+
 static struct gw_admin *new_admin(struct gateway *gateway, struct gw_buf *error) {
     struct gw_admin_parts parts = {
         .settings = gateway->settings,
@@ -148,6 +153,7 @@ static struct gw_admin *new_admin(struct gateway *gateway, struct gw_buf *error)
         .metrics = metric_sources(gateway),
         .ready = is_ready,
         .look_at_saga = look_at_saga,
+        .recent = recent_of,
         .user = gateway,
     };
     return gw_admin_new(gateway->base, &parts, error);

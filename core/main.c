@@ -35,6 +35,8 @@ static int usage(FILE *out, int code) {
         "  backends   [NAME]: the backends it has, and how they are\n"
         "  breaker NAME force-open|close|reset|disable\n"
         "             have no call reach a backend, or every one; or end that\n"
+        "  requests   [ID]: its last requests, or those of a correlation id; one, and where its\n"
+        "             time went\n"
         "  sagas      [--open] [ID]: what it has to undo, and has done; one with its steps\n"
         "  retry ID   have it try now what it could not undo\n"
         "  resolve ID --reason TEXT\n"

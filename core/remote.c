@@ -84,6 +84,14 @@ static void ask_breaker(struct question *question, const struct gw_remote_words 
     ask_to(question, "backends", words->words[0], words->words[1]);
 }
 
+/* The word is the id of one, 16 hexadecimal digits, or the correlation id of any number. */
+static void ask_requests(struct question *question, const struct gw_remote_words *words) {
+    const char *word = words->words[0];
+    bool is_id = word && strlen(word) == 16 && strspn(word, "0123456789abcdef") == 16;
+    ask_for(question, "requests", is_id ? word : NULL);
+    add_parameter(question, "correlation_id", is_id ? NULL : word);
+}
+
 static void ask_sagas(struct question *question, const struct gw_remote_words *words) {
     ask_for(question, "sagas", words->words[0]);
     if (words->open)
@@ -135,6 +143,7 @@ static const struct command commands[] = {
     {"backends", 0, 1, NULL, false, ask_backends},
     {"breaker", 2, 2, "a backend's name and force-open, close, reset or disable", false,
      ask_breaker},
+    {"requests", 0, 1, NULL, false, ask_requests},
     {"sagas", 0, 1, NULL, false, ask_sagas},
     {"retry", 1, 1, "the id of a saga", false, ask_retry},
     {"resolve", 1, 1, "the id of a saga", false, ask_resolve},

@@ -1,5 +1,5 @@
 /* The commands that ask a running gateway, by its admin listener: status, reload, generations,
- * rollback; backends, breaker; sagas, retry, resolve; jobs, cancel; log-level. */
+ * rollback; backends, breaker; requests; sagas, retry, resolve; jobs, cancel; log-level. */
 #ifndef GW_REMOTE_H
 #define GW_REMOTE_H
 

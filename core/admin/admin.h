@@ -12,6 +12,7 @@
 
 #include "admin/metrics.h"
 #include "engine/jobs.h"
+#include "engine/recent.h"
 #include "lua/generations.h"
 
 struct gw_admin;
@@ -28,6 +29,7 @@ struct gw_admin_parts {
     bool (*ready)(void *user, const char **reason);
     /* An operator has changed the saga of that number: the worker that has it is to look. */
     void (*look_at_saga)(void *user, int64_t number);
+    struct gw_recent *(*recent)(void *user, unsigned worker); /* its last requests */
     void *user;
 };
 

@@ -112,6 +112,10 @@ void gw_admin_openapi(const struct gw_admin_question *question);
 /* metrics.c */
 void gw_admin_metrics(const struct gw_admin_question *question);
 
+/* requests.c */
+void gw_admin_requests(const struct gw_admin_question *question);
+void gw_admin_request(const struct gw_admin_question *question);
+
 /* sagas.c */
 void gw_admin_sagas(const struct gw_admin_question *question);
 void gw_admin_saga(const struct gw_admin_question *question);

@@ -30,6 +30,9 @@ const struct gw_admin_call gw_admin_calls[] = {
     {"POST", "/admin/reload", "", "", gw_admin_reload},
     {"POST", "/admin/rollback", "", "generation", gw_admin_roll_back},
 
+    {"GET", "/admin/requests", "correlation_id route status min_ms limit", "", gw_admin_requests},
+    {"GET", "/admin/requests/:id", "", "", gw_admin_request},
+
     {"GET", "/admin/sagas", "open", "", gw_admin_sagas},
     {"GET", "/admin/sagas/:id", "", "", gw_admin_saga},
     {"POST", "/admin/sagas/:id/retry", "", "", gw_admin_retry_saga},

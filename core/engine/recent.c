@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const gw_recent_list_names[] = {"recent", "error", "slow"};
+const char *const gw_recent_list_names[] = {"error", "recent", "slow"};
 
 struct ring {
     struct gw_trace **items; /* owned, as a reader of each */
@@ -187,7 +187,7 @@ static void add_slowest(struct reading *reading, const struct gw_recent *recent,
 static int compare(const void *a, const void *b) {
     const struct gw_recent_entry *left = a, *right = b;
     uintptr_t l = (uintptr_t)left->trace, r = (uintptr_t)right->trace;
-    return l != r ? (l < r ? -1 : 1) : (int)right->list - (int)left->list;
+    return l != r ? (l < r ? -1 : 1) : (int)left->list - (int)right->list;
 }
 
 /* Of what several lists have, the first entry stays. */

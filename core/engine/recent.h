@@ -16,8 +16,8 @@
 #define GW_RECENT_MAX_BYTES   (8u << 20) /* of each list's records; the oldest go first */
 #define GW_RECENT_SLOW_FOR_US (INT64_C(900) * 1000000)
 
-enum gw_recent_list { GW_RECENT_LAST, GW_RECENT_FAILED, GW_RECENT_SLOW };
-extern const char *const gw_recent_list_names[]; /* "recent", "error", "slow": why it is kept */
+enum gw_recent_list { GW_RECENT_FAILED, GW_RECENT_LAST, GW_RECENT_SLOW };
+extern const char *const gw_recent_list_names[]; /* "error", "recent", "slow": why it is kept */
 
 struct gw_recent;
 
@@ -30,7 +30,7 @@ void gw_recent_keep(struct gw_recent *recent, struct gw_trace *trace);
 
 struct gw_recent_entry {
     struct gw_trace *trace;
-    enum gw_recent_list list; /* the first that has it, in the order slow, failed, last */
+    enum gw_recent_list list; /* the first that has it */
 };
 
 /* Any thread: all there are, each once, in no order. Release what is returned. */

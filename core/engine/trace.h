@@ -36,7 +36,7 @@ enum gw_trace_kind { GW_TRACE_REQUEST, GW_TRACE_JOB, GW_TRACE_UNDO };
 enum gw_span_kind {
     GW_SPAN_REQUEST,   /* the root, of a request: from its first byte to its answer */
     GW_SPAN_JOB,       /* the root, of a job's attempt */
-    GW_SPAN_UNDOING,   /* the root, of a saga that is undone by itself */
+    GW_SPAN_UNDOING,   /* the root, of a saga that is undone by itself; or a script waited for it */
     GW_SPAN_PARSE,     /* from the first byte of the request to the last */
     GW_SPAN_SCRIPT,    /* a stretch in Lua, between two waits */
     GW_SPAN_CALL,      /* to a backend: `name`; `count`: its attempts */

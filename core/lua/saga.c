@@ -137,10 +137,8 @@ static struct pending *l_new_pending(lua_State *L,
 static int k_saga_undone(lua_State *L, int status, lua_KContext ctx);
 
 static int l_wait(lua_State *L, struct gw_flow *flow, struct pending *pending, lua_KFunction k) {
-    if (k == k_saga_undone) /* the undos speak for themselves */
-        gw_flow_wait(flow, &pending->wait);
-    else
-        gw_flow_wait_noted(flow, &pending->wait, GW_SPAN_JOURNAL);
+    gw_flow_wait_noted(flow, &pending->wait,
+                       k == k_saga_undone ? GW_SPAN_UNDOING : GW_SPAN_JOURNAL);
     return lua_yieldk(L, 0, (lua_KContext)pending, k);
 }
 
