@@ -38,7 +38,7 @@ static int64_t sum_of(const struct gw_call_times *parts) {
 static void assert_whole(const struct timed *timed) {
     int64_t sum = sum_of(&timed->parts);
     assert_true(sum <= timed->duration_us + 1000);
-    assert_true(sum >= timed->duration_us / 2);
+    assert_true(sum >= timed->duration_us - 50000);
 }
 
 static void later(struct peer_conn *conn, void (*then)(evutil_socket_t, short, void *)) {
@@ -94,7 +94,7 @@ static void the_wait_is_for_the_first_byte(void **state) {
     struct world *w = *state;
     w->peer->script = answers_later;
     struct timed timed = run_get(w);
-    assert_true(timed.parts.wait_us >= (LATER_MS - 1) * 1000);
+    assert_true(timed.parts.wait_us >= LATER_MS * 500);
     assert_true(timed.parts.connect_us < timed.parts.wait_us);
     assert_whole(&timed);
 }
@@ -104,7 +104,7 @@ static void the_transfer_is_from_the_first_to_the_last(void **state) {
     w->peer->script = dawdles;
     struct timed timed = run_get(w);
     assert_int_equal(timed.outcome, GW_CALL_OK);
-    assert_true(timed.parts.transfer_us >= (LATER_MS - 1) * 1000);
+    assert_true(timed.parts.transfer_us >= LATER_MS * 500);
     assert_true(timed.parts.wait_us < timed.parts.transfer_us);
     assert_whole(&timed);
 }
