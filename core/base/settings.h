@@ -35,7 +35,7 @@ struct gw_settings {
     int64_t script_run_ms, script_request_ms, script_job_ms, script_load_ms; /* of CPU */
     int64_t max_script_request, max_script_state;                            /* bytes */
     int64_t max_request_line, max_head, max_fields, max_body, max_connections;
-    int64_t max_in_flight; /* 0: no limit */
+    int64_t max_in_flight;   /* 0: no limit */
     int64_t recent_requests; /* 0: none are kept */
     int64_t idle_ms, head_ms, body_idle_ms, write_stalled_ms;
     int64_t idempotency_keep_ms, idempotency_max_bytes;

@@ -78,6 +78,16 @@ describe("the admin listener's document", function()
     ask("GET", "/admin/sagas/{id}", { id = "none" })
   end
 
+  local function ask_about_requests()
+    local requests <const> = ask("GET", "/admin/requests", nil, { query = "?limit=1000" }).json.requests
+    for _, request in ipairs(requests) do
+      assert.equal(200, ask("GET", "/admin/requests/{id}", { id = request.id }).status)
+    end
+    ask("GET", "/admin/requests/{id}", { id = requests[1].id }, { headers = TEXT })
+    ask("GET", "/admin/requests/{id}", { id = "none" })
+    ask("GET", "/admin/requests", nil, { query = "?status=lost" })
+  end
+
   it("says what each call answers", function()
     ask("GET", "/metrics")
     ask("GET", "/metrics", nil, { headers = { "Accept: application/openmetrics-text" } })
@@ -90,6 +100,7 @@ describe("the admin listener's document", function()
     ask_about_scripts()
     ask_about_sagas()
     ask_about_jobs()
+    ask_about_requests()
     ask_about_backends() -- the last: one of them ends
     assert.equal("", record:faults())
   end)
