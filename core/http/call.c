@@ -49,6 +49,10 @@ static void run(struct gw_call *call, int64_t timeout_ms) {
 /* Of a call on a wire; libcurl knows the rest. */
 static void note_times(struct gw_call *call, int64_t now_us) {
     struct gw_call_times *times = &call->response.times;
+    if (call->response.outcome == GW_CALL_TLS) { /* libcurl knows no end of connecting then */
+        times->tls_us += times->connect_us;
+        times->connect_us = 0;
+    }
     int64_t first_us = call->first_byte_us ? call->first_byte_us : now_us;
     if (!call->sent_us)
         return;

@@ -63,7 +63,7 @@ struct gw_call_request {
 /* How long what a call consists of took, one after the other, in microseconds; what there was not,
  * 0. What had not ended when the call did lasted until then. */
 struct gw_call_times {
-    int64_t dns_us, connect_us, tls_us; /* a handshake that has not ended counts as connecting */
+    int64_t dns_us, connect_us, tls_us; /* a handshake under way counts as connecting */
     int64_t wait_us;     /* from when the connection is there to the response's first byte */
     int64_t transfer_us; /* to its last */
     bool is_reused;      /* the connection was there before */
