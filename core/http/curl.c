@@ -242,13 +242,13 @@ static int64_t note_part(int64_t *part_us, int64_t before_us, int64_t end_us, in
 static void note_times(struct gw_call *call) {
     struct gw_call_times *times = &call->response.times;
     int64_t now_us = gw_clock_us() - call->curl_us;
-    int64_t connected = time_of(call, CURLINFO_CONNECT_TIME_T), at = 0;
+    int64_t at = 0;
     long n_connects = 0;
     curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &n_connects);
-    times->is_reused = connected && n_connects == 0;
+    times->is_reused = n_connects == 0 && time_of(call, CURLINFO_PRETRANSFER_TIME_T);
     if (!times->is_reused) {
         at = note_part(&times->dns_us, 0, time_of(call, CURLINFO_NAMELOOKUP_TIME_T), now_us);
-        at = note_part(&times->connect_us, at, connected, now_us);
+        at = note_part(&times->connect_us, at, time_of(call, CURLINFO_CONNECT_TIME_T), now_us);
         if (!call->host->is_plain)
             at = note_part(&times->tls_us, at, time_of(call, CURLINFO_APPCONNECT_TIME_T), now_us);
     }
