@@ -79,7 +79,8 @@ describe("the admin listener's document", function()
   end
 
   local function ask_about_requests()
-    local requests <const> = ask("GET", "/admin/requests", nil, { query = "?limit=1000" }).json.requests
+    local listed <const> = ask("GET", "/admin/requests", nil, { query = "?limit=1000" })
+    local requests <const> = listed.json.requests
     for _, request in ipairs(requests) do
       assert.equal(200, ask("GET", "/admin/requests/{id}", { id = request.id }).status)
     end
