@@ -291,7 +291,7 @@ void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str
 void gw_trace_answered(struct gw_trace *trace, unsigned status, uint64_t bytes, int64_t now_us) {
     if (!trace || trace->spans[GW_SPAN_ROOT].duration_us != GW_SPAN_OPEN)
         return;
-    trace->status = (uint16_t)status;
+    trace->status = trace->spans[GW_SPAN_ROOT].status = (uint16_t)status;
     trace->bytes = bytes;
     trace->is_failed = status >= 499;
     gw_span_end(trace, GW_SPAN_ROOT, now_us);

@@ -82,7 +82,7 @@ static void note_end(struct slot *slot) {
     const struct gw_backend_result *result = &slot->result;
     if (!trace)
         return;
-    if (slot->span == GW_SPAN_NONE)
+    if (slot >= slot->batch->slots + slot->batch->sent)
         note_call(slot, gw_clock_us());
     trace->n_calls++;
     struct gw_span *span = gw_trace_span(trace, slot->span);
