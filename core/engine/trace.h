@@ -22,7 +22,7 @@
 
 #include <stdatomic.h>
 
-#define GW_TRACE_MAX_SPANS  128
+#define GW_TRACE_MAX_SPANS  256
 #define GW_TRACE_MAX_TEXT   8192 /* bytes, all texts of a record together */
 #define GW_TRACE_MAX_STRING 512  /* bytes of one */
 #define GW_TRACE_MAX_LOGGED 16   /* lines of the log */
