@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,10 +281,13 @@ void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str
     uint16_t span = gw_span_event(trace, GW_SPAN_LOG, GW_SPAN_ROOT, gw_clock_us());
     if (span == GW_SPAN_NONE)
         return;
+    struct gw_buf text = {0};
+    gw_secret_append(&text, message);
     trace->n_logged++;
     trace->spans[span].level = (uint8_t)level;
-    gw_span_set_text(trace, span, message);
+    gw_span_set_text(trace, span, gw_buf_str(&text));
     trace->spans[span].text2 = gw_trace_add_text(trace, where);
+    gw_buf_fini(&text);
 }
 
 /* --- Its end --- */

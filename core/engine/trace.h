@@ -173,6 +173,7 @@ void gw_span_set_target(struct gw_trace *trace, uint16_t span, const char *metho
                         struct gw_str path); /* "GET /things/1", without the query */
 uint16_t gw_trace_add_text(struct gw_trace *trace, struct gw_str text);
 
+/* Without the secrets that the message may have. */
 void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str message,
                   struct gw_str where);
 

@@ -193,9 +193,9 @@ static int l_log(lua_State *L) {
     gw_log_same(line, said.same.len ? said.same : said.message);
     gw_log_same(line, said.same.len ? GW_STR("") : gw_buf_str(said.fields));
     gw_log_end(line);
+    struct gw_flow *flow = gw_state_of(L)->current;
     if (flow)
-        gw_trace_log(gw_flow_root(flow)->trace, level, gw_str_from(message),
-                     gw_str_from(where ? where : ""));
+        gw_trace_log(gw_flow_root(flow)->trace, level, said.message, said.where);
     return 0;
 }
 

@@ -162,6 +162,14 @@ static void test_lines_of_the_log_are_bounded(void **state) {
     assert_text(done, done->spans[1].text2, "routes/x.lua:3");
 }
 
+static void test_lines_of_the_log_have_no_secrets(void **state) {
+    struct fixture *f = *state;
+    struct gw_trace *trace = begin(f);
+    gw_trace_log(trace, GW_LOG_WARN, GW_STR("GET /x?api_key=abc&n=1 failed"), GW_STR(""));
+    gw_trace_let_go(trace);
+    assert_text(f->finished, f->finished->spans[1].text, "GET /x?api_key=[redacted]&n=1 failed");
+}
+
 static void test_may_hold_its_root_only(void **state) {
     struct fixture *f = *state;
     gw_tracer_record(f->tracer, false);
@@ -217,6 +225,7 @@ int main(void) {
         TEST(test_spans_are_bounded),
         TEST(test_texts_are_bounded),
         TEST(test_lines_of_the_log_are_bounded),
+        TEST(test_lines_of_the_log_have_no_secrets),
         TEST(test_may_hold_its_root_only),
         TEST(test_memory_is_used_again),
         TEST(test_of_no_record_nothing_is_kept),
