@@ -79,6 +79,11 @@ soak: all
 	$(Q)SOAK=1 RELOADS=$(or $(RELOADS),1000) MOONGATE=$(BUILD)/moongate busted \
 	    --lua=/usr/bin/lua5.4 --run integration spec/integration/reload_load_spec.lua
 
+## test-compose: the containers, with a real engine, where one answers (docker info); two minutes
+test-compose: deps-test
+	$(Q)tests/compose/run
+.PHONY: test-compose
+
 ## simulate: what an outage does to a backend's load, in virtual time; draws docs/resilience.svg
 simulate: $(BUILD)/simulate
 	$(Q)$< docs/resilience.svg

@@ -7,6 +7,7 @@ local shop <const> = {}
 
 local Shop <const> = {}
 Shop.__index = Shop
+shop.Shop = Shop
 
 local RELEASE <const> = "/api/v1/stock/release"
 

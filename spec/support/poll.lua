@@ -4,13 +4,14 @@ local socket <const> = require "socket"
 
 local LIMIT <const>, PAUSE <const> = 20, 0.01 -- seconds
 
--- Returns the first true value of condition(); raises if there is none within the limit.
-return function(what, condition)
-  local until_then <const> = socket.gettime() + LIMIT
+-- Returns the first true value of condition(); raises if there is none within the limit (seconds).
+return function(what, condition, limit)
+  limit = limit or LIMIT
+  local until_then <const> = socket.gettime() + limit
   repeat
     local value <const> = condition()
     if value then return value end
     socket.sleep(PAUSE)
   until socket.gettime() > until_then
-  error(("waited %d s in vain for %s"):format(LIMIT, what), 2)
+  error(("waited %d s in vain for %s"):format(limit, what), 2)
 end
