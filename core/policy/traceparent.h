@@ -1,0 +1,33 @@
+/* The traceparent field of W3C Trace Context, Level 2 (which contains Level 1): the trace a request
+ * belongs to and the span that sent it. Pure; who reads it decides what to do with what it cannot
+ * read, which is to begin a new trace. */
+#ifndef GW_POLICY_TRACEPARENT_H
+#define GW_POLICY_TRACEPARENT_H
+
+#include "base/str.h"
+
+#define GW_TRACE_ID_SIZE   16
+#define GW_SPAN_ID_SIZE    8
+#define GW_TRACEPARENT_LEN 55 /* of version 00 */
+
+/* Of the flags; no other is defined, and no other is sent. */
+#define GW_TRACE_SAMPLED 1
+#define GW_TRACE_RANDOM  2 /* the last seven bytes of the trace id, at least, are random */
+
+struct gw_traceparent {
+    uint8_t trace_id[GW_TRACE_ID_SIZE]; /* never all zero */
+    uint8_t span_id[GW_SPAN_ID_SIZE];   /* the sender's; likewise */
+    uint8_t flags;
+};
+
+/* One field's value, without white space around it. Of a version later than 00 what comes after the
+ * flags is left alone, and so are its flags but for "sampled". */
+bool gw_traceparent_parse(struct gw_str value, struct gw_traceparent *out);
+
+/* As version 00; no NUL. */
+void gw_traceparent_write(const struct gw_traceparent *traceparent, char out[GW_TRACEPARENT_LEN]);
+
+/* Two small digits for each byte; no NUL. */
+void gw_traceparent_write_hex(const uint8_t *bytes, size_t n, char *out);
+
+#endif
