@@ -26,16 +26,9 @@ bool gw_sampler_set(struct gw_sampler *sampler, struct gw_str name, double ratio
     return true;
 }
 
-static uint64_t randomness(const uint8_t trace_id[GW_TRACE_ID_SIZE]) {
-    uint64_t value = 0;
-    for (unsigned i = GW_TRACE_ID_SIZE - 7; i < GW_TRACE_ID_SIZE; i++)
-        value = value << 8 | trace_id[i];
-    return value;
-}
-
-bool gw_sampler_decide(const struct gw_sampler *sampler, const uint8_t trace_id[GW_TRACE_ID_SIZE],
+bool gw_sampler_decide(const struct gw_sampler *sampler, uint64_t trace_low,
                        const struct gw_traceparent *parent) {
     if (parent && sampler->heeds_parent)
-        return parent->flags & GW_TRACE_SAMPLED;
-    return randomness(trace_id) >= sampler->threshold;
+        return parent->flags & GW_TRACEPARENT_SAMPLED;
+    return (trace_low & (ALL - 1)) >= sampler->threshold;
 }

@@ -10,12 +10,12 @@ struct gw_sampler {
     uint64_t threshold; /* a trace is sampled if its randomness is no less; see gw_sampler_set() */
 };
 
-/* "always_on", "always_off", "traceidratio" and each of them after "parentbased_". The ratio, from 0
- * to 1, is that of OTEL_TRACES_SAMPLER_ARG. False: there is none of this name. */
+/* "always_on", "always_off", "traceidratio" and each of them after "parentbased_". The ratio, from
+ * 0 to 1, is that of OTEL_TRACES_SAMPLER_ARG. False: there is none of this name. */
 bool gw_sampler_set(struct gw_sampler *sampler, struct gw_str name, double ratio);
 
-/* `parent` is NULL for a trace that begins here. */
-bool gw_sampler_decide(const struct gw_sampler *sampler, const uint8_t trace_id[GW_TRACE_ID_SIZE],
+/* `trace_low` is the second half of the trace id; `parent` is NULL for a trace that begins here. */
+bool gw_sampler_decide(const struct gw_sampler *sampler, uint64_t trace_low,
                        const struct gw_traceparent *parent);
 
 #endif

@@ -6,17 +6,15 @@
 
 #include "base/str.h"
 
-#define GW_TRACE_ID_SIZE   16
-#define GW_SPAN_ID_SIZE    8
 #define GW_TRACEPARENT_LEN 55 /* of version 00 */
 
 /* Of the flags; no other is defined, and no other is sent. */
-#define GW_TRACE_SAMPLED 1
-#define GW_TRACE_RANDOM  2 /* the last seven bytes of the trace id, at least, are random */
+#define GW_TRACEPARENT_SAMPLED 1
+#define GW_TRACEPARENT_RANDOM  2 /* the last seven bytes of the trace id, at least, are random */
 
 struct gw_traceparent {
-    uint8_t trace_id[GW_TRACE_ID_SIZE]; /* never all zero */
-    uint8_t span_id[GW_SPAN_ID_SIZE];   /* the sender's; likewise */
+    uint64_t trace_high, trace_low; /* never both 0 */
+    uint64_t span;                  /* the sender's; never 0 */
     uint8_t flags;
 };
 
@@ -26,8 +24,5 @@ bool gw_traceparent_parse(struct gw_str value, struct gw_traceparent *out);
 
 /* As version 00; no NUL. */
 void gw_traceparent_write(const struct gw_traceparent *traceparent, char out[GW_TRACEPARENT_LEN]);
-
-/* Two small digits for each byte; no NUL. */
-void gw_traceparent_write_hex(const uint8_t *bytes, size_t n, char *out);
 
 #endif

@@ -6,6 +6,7 @@
 #define MAX_TENANT 241
 #define MAX_SYSTEM 14
 #define MAX_VALUE  256
+#define LONG       128
 
 static bool is_small_letter(char c) {
     return c >= 'a' && c <= 'z';
@@ -72,4 +73,30 @@ bool gw_tracestate_append(struct gw_buf *list, struct gw_str value) {
             return false;
     }
     return true;
+}
+
+/* The last one of more than `least` bytes; false if there is none. */
+static bool remove_last(struct gw_buf *list, size_t least) {
+    struct gw_str rest = gw_buf_str(list), member, found = {0};
+    while (gw_str_split(rest, ',', &member, &rest))
+        if (member.len > least)
+            found = member;
+    if (!found.data)
+        return false;
+    char *from = list->data + (found.data - list->data), *to = from + found.len;
+    char *end = list->data + list->len;
+    if (to < end)
+        to++;
+    else if (from > list->data)
+        from--;
+    memmove(from, to, (size_t)(end - to));
+    list->len -= (size_t)(to - from);
+    return true;
+}
+
+void gw_tracestate_shorten(struct gw_buf *list) {
+    while (list->len > GW_TRACESTATE_MAX_LEN && remove_last(list, LONG))
+        ;
+    while (list->len > GW_TRACESTATE_MAX_LEN && remove_last(list, 0))
+        ;
 }

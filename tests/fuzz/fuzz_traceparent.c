@@ -15,7 +15,7 @@ static void check_parent(struct gw_str value) {
         return;
     gw_traceparent_write(&parent, text);
     if (!gw_traceparent_parse((struct gw_str){text, sizeof text}, &again) ||
-        memcmp(&parent, &again, sizeof parent) != 0 || memcmp(text + 3, value.data + 3, 50) != 0)
+        again.flags != parent.flags || memcmp(text + 3, value.data + 3, 50) != 0)
         abort();
 }
 

@@ -9,8 +9,9 @@
 
 #include <cmocka.h>
 
-static const struct gw_traceparent SAMPLED = {.flags = GW_TRACE_SAMPLED | GW_TRACE_RANDOM};
-static const struct gw_traceparent NOT_SAMPLED = {.flags = GW_TRACE_RANDOM};
+static const struct gw_traceparent SAMPLED = {.flags =
+                                                  GW_TRACEPARENT_SAMPLED | GW_TRACEPARENT_RANDOM};
+static const struct gw_traceparent NOT_SAMPLED = {.flags = GW_TRACEPARENT_RANDOM};
 
 static struct gw_sampler sampler(const char *name, double ratio) {
     struct gw_sampler made;
@@ -18,19 +19,10 @@ static struct gw_sampler sampler(const char *name, double ratio) {
     return made;
 }
 
-/* A trace id whose last seven bytes are the first seven of this number. */
-static void make_id(uint8_t id[GW_TRACE_ID_SIZE], uint64_t number) {
-    memset(id, 0xee, GW_TRACE_ID_SIZE);
-    for (unsigned i = 0; i < 7; i++)
-        id[9 + i] = (uint8_t)(number >> (56 - 8 * i));
-}
-
-static bool decides(const char *name, double ratio, uint64_t number,
+static bool decides(const char *name, double ratio, uint64_t trace_low,
                     const struct gw_traceparent *parent) {
     struct gw_sampler made = sampler(name, ratio);
-    uint8_t id[GW_TRACE_ID_SIZE];
-    make_id(id, number);
-    return gw_sampler_decide(&made, id, parent);
+    return gw_sampler_decide(&made, trace_low, parent);
 }
 
 static void on_and_off_ask_nobody(void **state) {
@@ -59,8 +51,8 @@ static void a_ratio_is_of_the_last_seven_bytes(void **state) {
     (void)state;
     assert_true(decides("traceidratio", 1, 0, NULL));
     assert_false(decides("traceidratio", 0, UINT64_MAX, &SAMPLED));
-    assert_true(decides("traceidratio", 0.25, UINT64_C(0xc000000000000000), NULL));
-    assert_false(decides("traceidratio", 0.25, UINT64_C(0xbfffffffffffff00), NULL));
+    assert_true(decides("traceidratio", 0.25, UINT64_C(0x00c0000000000000), NULL));
+    assert_false(decides("traceidratio", 0.25, UINT64_C(0xffbfffffffffffff), NULL));
 }
 
 static void it_keeps_as_many_as_it_says_and_the_same_as_a_greater_one(void **state) {

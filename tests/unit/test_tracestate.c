@@ -128,6 +128,44 @@ static void there_are_at_most_32(void **state) {
     gw_buf_fini(&list);
 }
 
+/* A list of such members, each of so many bytes. */
+static struct gw_buf list_of(unsigned n, const size_t *lengths) {
+    struct gw_buf list = {0};
+    for (unsigned i = 0; i < n; i++) {
+        char member[300];
+        memset(member, 'v', sizeof member);
+        member[0] = (char)('a' + i);
+        member[1] = '=';
+        assert_true(gw_tracestate_append(&list, (struct gw_str){member, lengths[i]}));
+    }
+    gw_tracestate_shorten(&list);
+    return list;
+}
+
+/* The first letters of the members that are left. */
+static void check_left(const char *expected, unsigned n, const size_t *lengths) {
+    struct gw_buf list = list_of(n, lengths);
+    struct gw_str rest = gw_buf_str(&list), member;
+    assert_true(list.len <= GW_TRACESTATE_MAX_LEN);
+    for (; *expected; expected++) {
+        assert_true(gw_str_split(rest, ',', &member, &rest));
+        assert_int_equal(member.data[0], *expected);
+        assert_int_equal(member.len, lengths[*expected - 'a']);
+    }
+    assert_int_equal(rest.len, 0);
+    gw_buf_fini(&list);
+}
+
+static void one_that_is_long_loses_whole_members(void **state) {
+    (void)state;
+    check_left("abcd", 4, (size_t[]){128, 127, 127, 127}); /* 512 */
+    check_left("abc", 4, (size_t[]){128, 128, 127, 127});  /* 513 */
+    check_left("acd", 4, (size_t[]){128, 129, 127, 127});  /* the long one first */
+    check_left("abd", 4, (size_t[]){10, 250, 250, 10});    /* and no more of them than need be */
+    check_left("abc", 5, (size_t[]){128, 128, 128, 128, 128});
+    check_left("cde", 5, (size_t[]){250, 250, 128, 128, 128});
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_joined_in_their_order),
@@ -138,6 +176,7 @@ int main(void) {
         cmocka_unit_test(keys_have_a_greatest_length),
         cmocka_unit_test(values_have_their_characters_and_length),
         cmocka_unit_test(there_are_at_most_32),
+        cmocka_unit_test(one_that_is_long_loses_whole_members),
     };
     return cmocka_run_group_tests_name("tracestate", tests, NULL, NULL);
 }
