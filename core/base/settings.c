@@ -1,23 +1,11 @@
-#include "base/settings.h"
+#include "base/settings_internal.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum kind { TEXT, COUNT, SECONDS, PORT, LEVEL, FORMAT, MODE, URL, ORIGINS, SWITCH };
-
-struct setting {
-    const char *name;
-    enum kind kind;
-    size_t at;            /* offset in struct gw_settings */
-    int64_t min, max;     /* of the number as it is written */
-    const char *fallback; /* as it would be written; NULL: not set */
-    const char *help;
-};
 
 #define AT(field) offsetof(struct gw_settings, field)
 #define MIB       (1024 * 1024)
@@ -27,7 +15,7 @@ static const struct setting table[] = {
     {"PORT", PORT, AT(port), 0, 65535, "8000", "port to listen on; 0: any free one"},
     {"ADMIN_HOST", TEXT, AT(admin_host), 0, 0, "127.0.0.1", "address of the admin listener"},
     {"ADMIN_PORT", PORT, AT(admin_port), 0, 65535, "8900", "port of the admin listener"},
-    {"ADMIN_TOKEN", TEXT, AT(admin_token), 0, 0, NULL, "bearer token of the admin listener"},
+    {"ADMIN_TOKEN", SECRET, AT(admin_token), 0, 0, NULL, "bearer token of the admin listener"},
     {"SCRIPTS_DIR", TEXT, AT(scripts_dir), 0, 0, NULL,
      "folder of the Lua scripts; else ./scripts, else those beside the binary"},
     {"DATA_DIR", TEXT, AT(data_dir), 0, 0, NULL,
@@ -103,121 +91,54 @@ static const struct setting table[] = {
      "between a job's first and second attempt; twice as long before the third"},
     {"MAX_JOB_RESULT_BYTES", COUNT, AT(max_job_result), 1, 64 * MIB, "10485760",
      "of a background job, else it fails"},
+    {"OTEL_SDK_DISABLED", TRUTH, AT(otel_disabled), 0, 0, "false",
+     "true: no trace is sampled but those of callers that are, and none is exported"},
+    {"OTEL_SERVICE_NAME", TEXT, AT(otel_service_name), 0, 0, NULL,
+     "service.name of traces; else that of OTEL_RESOURCE_ATTRIBUTES, else moongate"},
+    {"OTEL_RESOURCE_ATTRIBUTES", ATTRIBUTES, AT(otel_resource), 0, 0, NULL,
+     "of traces: key=value, comma separated, percent-encoded"},
+    {"OTEL_TRACES_SAMPLER", SAMPLER, AT(otel_sampler), 0, 0, "parentbased_always_on",
+     "always_on, always_off, traceidratio, or one of these after parentbased_"},
+    {"OTEL_TRACES_SAMPLER_ARG", RATIO, AT(otel_sampler_ratio), 0, 1, "1",
+     "the share of traces that traceidratio keeps, from 0 to 1"},
+    {"OTEL_TRACES_EXPORTER", EXPORTER, AT(otel_exporter), 0, 0, "otlp", "otlp or none"},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", URL, AT(otlp_endpoint), 0, 0, NULL,
+     "base URL of the collector of traces; not set: none are exported"},
+    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", URL, AT(otlp_traces_endpoint), 0, 0, NULL,
+     "the whole URL instead, for traces"},
+    {"OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOL, AT(otlp_protocol), 0, 0, "http/json", "http/json"},
+    {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", PROTOCOL, AT(otlp_traces_protocol), 0, 0, NULL,
+     "http/json"},
+    {"OTEL_EXPORTER_OTLP_HEADERS", HEADERS, AT(otlp_headers), 0, 0, NULL,
+     "sent to the collector: name=value, comma separated, percent-encoded"},
+    {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", HEADERS, AT(otlp_traces_headers), 0, 0, NULL,
+     "these instead, for traces"},
+    {"OTEL_EXPORTER_OTLP_CERTIFICATE", TEXT, AT(otlp_certificate), 0, 0, NULL,
+     "file of the authorities that are trusted for an https collector; else the system's"},
+    {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", TEXT, AT(otlp_traces_certificate), 0, 0, NULL,
+     "this one instead, for traces"},
+    {"OTEL_EXPORTER_OTLP_TIMEOUT", COUNT, AT(otlp_timeout_ms), 1, 600000, "10000",
+     "ms for a batch, with its retries"},
+    {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", COUNT, AT(otlp_traces_timeout_ms), 1, 600000, NULL,
+     "this one instead, for traces"},
+    {"OTEL_BSP_SCHEDULE_DELAY", COUNT, AT(otel_delay_ms), 1, 600000, "5000",
+     "ms that a trace waits for others, at most"},
+    {"OTEL_BSP_MAX_QUEUE_SIZE", COUNT, AT(otel_queue_size), 1, 1000000, "2048",
+     "spans that wait to be exported; what comes then is dropped"},
+    {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", COUNT, AT(otel_batch_size), 1, 1000000, "512",
+     "spans that are sent at once, but a trace is not divided"},
 };
 
 #define N_SETTINGS (sizeof table / sizeof table[0])
 
 static const char *current_text[N_SETTINGS]; /* as given; for gateway.env() */
 
-static void *field(struct gw_settings *settings, const struct setting *setting) {
-    return (char *)settings + setting->at;
-}
-
-static bool read_count(struct gw_settings *s, const struct setting *setting, const char *text) {
-    uint64_t value;
-    if (!gw_str_to_u64(gw_str_from(text), (uint64_t)setting->max, &value))
-        return false;
-    *(int64_t *)field(s, setting) = (int64_t)value;
-    return (int64_t)value >= setting->min;
-}
-
-/* Seconds, with an optional fraction, kept in milliseconds. */
-static bool read_seconds(struct gw_settings *s, const struct setting *setting, const char *text) {
-    char *end;
-    if (!isdigit((unsigned char)text[0]))
-        return false;
-    double seconds = strtod(text, &end);
-    int64_t ms = *end == '\0' && seconds <= (double)setting->max ? (int64_t)(seconds * 1000) : -1;
-    *(int64_t *)field(s, setting) = ms;
-    return ms >= 0 && (ms > 0 || setting->min == 0);
-}
-
-static bool read_mode(struct gw_settings *s, const struct setting *setting, const char *text) {
-    bool development = strcmp(text, "development") == 0;
-    *(bool *)field(s, setting) = development;
-    return development || strcmp(text, "production") == 0;
-}
-
-/* A flag without a value says 1. */
-static bool read_switch(struct gw_settings *s, const struct setting *setting, const char *text) {
-    bool on = strcmp(text, "1") == 0;
-    *(bool *)field(s, setting) = on;
-    return on || strcmp(text, "0") == 0;
-}
-
-static bool is_url(const char *text) {
-    const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
-                       : strncmp(text, "https://", 8) == 0 ? text + 8
-                                                           : "";
-    return *host && *host != '/' && !strpbrk(text, " \t\r\n?#");
-}
-
-/* An origin is a URL without a path, as browsers send it (RFC 6454, 6.2). */
-static bool is_origin(struct gw_str item) {
-    char text[256];
-    if (item.len >= sizeof text)
-        return false;
-    memcpy(text, item.data, item.len);
-    text[item.len] = '\0';
-    return is_url(text) && !strchr(strstr(text, "//") + 2, '/');
-}
-
-/* "*" alone, or origins. */
-static bool is_origins(const char *text) {
-    struct gw_str rest = gw_str_from(text), item;
-    if (gw_str_equal(gw_str_trim(rest), GW_STR("*")))
-        return true;
-    while (gw_str_split(rest, ',', &item, &rest))
-        if (!is_origin(gw_str_trim(item)))
-            return false;
-    return true;
-}
-
-static bool read_value(struct gw_settings *s, const struct setting *setting, const char *text) {
-    switch (setting->kind) {
-    case COUNT:
-    case PORT:
-        return read_count(s, setting, text);
-    case SECONDS:
-        return read_seconds(s, setting, text);
-    case LEVEL:
-        return gw_log_level_from(gw_str_from(text), field(s, setting));
-    case FORMAT:
-        return gw_log_format_from(gw_str_from(text), field(s, setting));
-    case MODE:
-        return read_mode(s, setting, text);
-    case SWITCH:
-        return read_switch(s, setting, text);
-    case URL:
-    case ORIGINS:
-    case TEXT:
-        break;
-    }
-    *(const char **)field(s, setting) = text;
-    return setting->kind == TEXT || (setting->kind == URL ? is_url(text) : is_origins(text));
-}
-
-static void explain(const struct setting *setting, const char *text, struct gw_buf *error) {
-    gw_buf_printf(error, "%s: \"%s\" is not ", setting->name, text);
-    if (setting->kind == LEVEL || setting->kind == FORMAT || setting->kind == MODE)
-        gw_buf_printf(error, "one of: %s", setting->help);
-    else if (setting->kind == SWITCH)
-        gw_buf_printf(error, "0 or 1");
-    else if (setting->kind == URL)
-        gw_buf_printf(error, "an http:// or https:// URL");
-    else if (setting->kind == ORIGINS)
-        gw_buf_printf(error, "* or origins like https://shop.example, comma separated");
-    else
-        gw_buf_printf(error, "a number%s from %" PRId64 " to %" PRId64,
-                      setting->kind == SECONDS ? " of seconds" : "", setting->min, setting->max);
-}
-
 static bool set(struct gw_settings *s, const struct setting *setting, const char *text,
                 struct gw_buf *error) {
     current_text[setting - table] = text;
-    if (read_value(s, setting, text))
+    if (gw_setting_read(s, setting, text))
         return true;
-    explain(setting, text, error);
+    gw_setting_explain(setting, text, error);
     return false;
 }
 
@@ -226,7 +147,7 @@ static bool load_environment(struct gw_settings *s, struct gw_buf *error) {
     for (size_t i = 0; i < N_SETTINGS; i++) {
         const char *text = getenv(table[i].name);
         if (table[i].fallback)
-            read_value(s, &table[i], table[i].fallback);
+            gw_setting_read(s, &table[i], table[i].fallback);
         if (text && *text && !set(s, &table[i], text, error))
             return false;
     }
@@ -334,7 +255,7 @@ static bool listed(const char *list, struct gw_str name) {
 const char *gw_settings_env(const struct gw_settings *s, const char *name, bool *allowed) {
     const struct setting *setting = find_name(name);
     if (setting) {
-        *allowed = strcmp(name, "ADMIN_TOKEN") != 0;
+        *allowed = !gw_setting_is_secret(setting);
         return *allowed ? current_text[setting - table] : NULL;
     }
     *allowed = listed(s->script_env, gw_str_from(name));
@@ -343,7 +264,7 @@ const char *gw_settings_env(const struct gw_settings *s, const char *name, bool 
 
 void gw_settings_help(struct gw_buf *out) {
     for (size_t i = 0; i < N_SETTINGS; i++)
-        gw_buf_printf(out, "  %-26s %-10s %s\n", table[i].name,
+        gw_buf_printf(out, "  %-38s %-10s %s\n", table[i].name,
                       table[i].fallback ? table[i].fallback : "-", table[i].help);
     gw_buf_printf(out, "\n  --dev is --gateway-env development --log-format text, in colour\n");
 }

@@ -41,6 +41,18 @@ struct gw_settings {
     int64_t idempotency_keep_ms, idempotency_max_bytes;
     int64_t connect_timeout_ms, backend_connections, backend_idle_connections, max_response;
     int64_t jobs_at_once, job_retry_ms, max_job_result;
+    /* Tracing, by OpenTelemetry's names. What is only for traces goes before what is for all. */
+    bool otel_disabled;
+    const char *otel_service_name, *otel_resource;
+    const char *otel_sampler, *otel_exporter;
+    double otel_sampler_ratio;
+    const char *otlp_endpoint, *otlp_traces_endpoint;
+    const char *otlp_protocol, *otlp_traces_protocol;
+    const char *otlp_headers, *otlp_traces_headers;
+    const char *otlp_certificate, *otlp_traces_certificate;
+    int64_t otlp_timeout_ms, otlp_traces_timeout_ms; /* 0: not set */
+    int64_t otel_delay_ms;
+    int64_t otel_queue_size, otel_batch_size; /* spans */
 };
 
 /* Reads the environment and then argv[0..argc). False: `error` holds one line that names the
@@ -57,7 +69,8 @@ bool gw_settings_has_token(const struct gw_settings *settings); /* ADMIN_TOKEN *
 bool gw_settings_check_serve(const struct gw_settings *settings, struct gw_buf *error);
 
 /* For gateway.env(): the text of a setting or of a variable listed in SCRIPT_ENV. *allowed says
- * whether scripts may read that name at all; NULL if it is not set. ADMIN_TOKEN is never given. */
+ * whether scripts may read that name at all; NULL if it is not set. Secrets are never given:
+ * ADMIN_TOKEN and the headers for a collector. */
 const char *gw_settings_env(const struct gw_settings *settings, const char *name, bool *allowed);
 
 /* The table of settings for people: name, default, meaning; one line each. */

@@ -89,6 +89,17 @@ static void a_bad_value_is_named(void **state) {
         {"--inventory-service-url", "inventory:8001"},
         {"--inventory-service-url", "http://"},
         {"--pricing-service-url", "ftp://x"},
+        {"--otel-sdk-disabled", "1"},
+        {"--otel-traces-sampler", "jaeger_remote"},
+        {"--otel-traces-sampler-arg", "1.5"},
+        {"--otel-traces-sampler-arg", "0.5x"},
+        {"--otel-traces-sampler-arg", "-0.5"},
+        {"--otel-traces-exporter", "console"},
+        {"--otel-exporter-otlp-endpoint", "collector:4318"},
+        {"--otel-exporter-otlp-protocol", "grpc"},
+        {"--otel-exporter-otlp-timeout", "0"},
+        {"--otel-resource-attributes", "team"},
+        {"--otel-resource-attributes", "team=%zz"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(LOAD((char *)bad[i][0], (char *)bad[i][1]));
@@ -107,6 +118,31 @@ static void origins_are_checked(void **state) {
         assert_true(LOAD("--cors-allow-origins", (char *)good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(LOAD("--cors-allow-origins", (char *)bad[i]));
+}
+
+static void headers_of_the_collector_are_a_secret(void **state) {
+    (void)state;
+    static const char *const bad[] = {"api-key", "a key=hunter2", "api-key=hunter2%0d%0a", "=x"};
+    bool allowed;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(LOAD("--otel-exporter-otlp-headers", (char *)bad[i]));
+        assert_string_equal(message, "OTEL_EXPORTER_OTLP_HEADERS: its value is not key=value, "
+                                     "comma separated and percent-encoded");
+    }
+    assert_true(LOAD("--otel-exporter-otlp-headers", "api-key=hunter2, x=%20y"));
+    assert_null(gw_settings_env(&settings, "OTEL_EXPORTER_OTLP_HEADERS", &allowed));
+    assert_false(allowed);
+}
+
+static void traces_are_all_kept_and_none_are_sent_by_default(void **state) {
+    (void)state;
+    assert_true(LOAD_NOTHING());
+    assert_string_equal(settings.otel_sampler, "parentbased_always_on");
+    assert_true(settings.otel_sampler_ratio == 1);
+    assert_null(settings.otlp_endpoint);
+    assert_true(LOAD("--otel-sdk-disabled", "True", "--otel-traces-sampler-arg", "0.25"));
+    assert_true(settings.otel_disabled);
+    assert_true(settings.otel_sampler_ratio == 0.25);
 }
 
 static void an_unknown_flag_is_named(void **state) {
@@ -203,6 +239,8 @@ int main(void) {
         cmocka_unit_test(seconds_may_have_a_fraction),
         cmocka_unit_test(a_bad_value_is_named),
         cmocka_unit_test(origins_are_checked),
+        cmocka_unit_test(headers_of_the_collector_are_a_secret),
+        cmocka_unit_test(traces_are_all_kept_and_none_are_sent_by_default),
         cmocka_unit_test(an_unknown_flag_is_named),
         cmocka_unit_test(dev_is_short_for_what_script_writers_want),
         cmocka_unit_test(a_switch_needs_no_value),
