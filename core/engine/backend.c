@@ -122,20 +122,6 @@ static void take_result(struct gw_backend_call *call, enum gw_failure failure,
     gw_buf_move(&result->body, &response->body);
 }
 
-/* Retry-After of a response in milliseconds, or -1. */
-static int64_t retry_after_of(const struct gw_backend_result *result) {
-    struct gw_str lines = gw_buf_str(&result->fields), line, name, value;
-    while (gw_str_split(lines, '\n', &line, &lines)) {
-        if (!gw_str_split(line, ':', &name, &value) ||
-            !gw_str_equal_nocase(name, GW_STR("retry-after")))
-            continue;
-        if (value.len && value.data[value.len - 1] == '\r')
-            value.len--;
-        return gw_retry_after_ms(gw_str_trim(value), gw_clock_wall_ms());
-    }
-    return -1;
-}
-
 static enum gw_retry_cause cause_of(enum gw_failure failure) {
     switch (failure) {
     case GW_FAILURE_CONNECT:
@@ -168,7 +154,7 @@ static bool may_retry(struct gw_backend_call *call, int64_t now_ms, int64_t *pau
         .attempts = call->result.attempts,
         .now_ms = now_ms,
         .deadline_ms = call->until_ms,
-        .retry_after_ms = retry_after_of(&call->result),
+        .retry_after_ms = gw_retry_after_in(gw_buf_str(&call->result.fields), gw_clock_wall_ms()),
         .random = gw_caller_random(call->caller),
     };
     return gw_retry_decide(&options, &question, pause_ms) == GW_RETRY_YES &&

@@ -19,6 +19,7 @@ struct gw_tracer {
     gw_trace_done_fn done;
     void *user;
     bool is_recording;
+    struct gw_sampler sampler;
     uint64_t random[4];
     struct gw_trace *spare; /* owned, each with its arrays */
     unsigned n_spare;
@@ -72,6 +73,10 @@ void gw_tracer_free(struct gw_tracer *tracer) {
 
 void gw_tracer_record(struct gw_tracer *tracer, bool spans) {
     tracer->is_recording = spans;
+}
+
+void gw_tracer_sample(struct gw_tracer *tracer, const struct gw_sampler *sampler) {
+    tracer->sampler = *sampler;
 }
 
 static uint64_t rotate(uint64_t x, unsigned bits) {
@@ -176,6 +181,21 @@ static void take_texts(struct gw_trace *trace, const struct gw_trace_start *star
     trace->route = gw_trace_add_text(trace, start->route);
 }
 
+static void take_ids(struct gw_trace *trace, const struct gw_trace_start *start) {
+    const struct gw_traceparent *parent = start->parent;
+    struct gw_tracer *tracer = trace->tracer;
+    if (parent) {
+        trace->id = (struct gw_trace_id){parent->trace_high, parent->trace_low};
+        trace->parent_span = parent->span;
+        trace->is_random = parent->flags & GW_TRACEPARENT_RANDOM;
+        trace->tracestate = gw_trace_add_text(trace, start->tracestate);
+    } else {
+        trace->id = (struct gw_trace_id){gw_tracer_random(tracer), gw_tracer_random(tracer)};
+        trace->is_random = true;
+    }
+    trace->is_sampled = gw_sampler_decide(&tracer->sampler, trace->id.low, parent);
+}
+
 struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_start *start) {
     static const enum gw_span_kind roots[] = {
         [GW_TRACE_REQUEST] = GW_SPAN_REQUEST,
@@ -188,7 +208,7 @@ struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_
     clear(trace);
     trace->tracer = tracer;
     trace->holders = 1;
-    trace->id = (struct gw_trace_id){gw_tracer_random(tracer), gw_tracer_random(tracer)};
+    take_ids(trace, start);
     trace->is_recording = true; /* as far as the root goes */
     trace->kind = (uint8_t)start->kind;
     trace->worker = tracer->worker;
@@ -288,6 +308,17 @@ void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str
     gw_span_set_text(trace, span, gw_buf_str(&text));
     trace->spans[span].text2 = gw_trace_add_text(trace, where);
     gw_buf_fini(&text);
+}
+
+struct gw_traceparent gw_trace_parent(struct gw_trace *trace, uint16_t span) {
+    const struct gw_span *at = gw_trace_span(trace, span);
+    return (struct gw_traceparent){
+        .trace_high = trace->id.high,
+        .trace_low = trace->id.low,
+        .span = at ? at->id : gw_tracer_random(trace->tracer),
+        .flags = (uint8_t)((trace->is_sampled ? GW_TRACEPARENT_SAMPLED : 0) |
+                           (trace->is_random ? GW_TRACEPARENT_RANDOM : 0)),
+    };
 }
 
 /* --- Its end --- */

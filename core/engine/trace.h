@@ -19,6 +19,7 @@
 #define GW_ENGINE_TRACE_H
 
 #include "base/log.h"
+#include "policy/sampler.h"
 
 #include <stdatomic.h>
 
@@ -102,7 +103,9 @@ struct gw_trace {
     unsigned holders;      /* until then */
     struct gw_trace_id id;
     uint64_t parent_span; /* the caller's; 0: it has sent none */
+    uint16_t tracestate;  /* text, likewise; it is passed on with the trace's id */
     bool is_sampled;      /* it is to be exported */
+    bool is_random;       /* its id is, as far as is known; see GW_TRACEPARENT_RANDOM */
     bool is_recording;    /* spans are wanted; if not, the root is all there is */
     bool is_failed;       /* the answer is a 5xx or 499; the job failed; undos are left to do */
     uint8_t kind;         /* enum gw_trace_kind */
@@ -137,6 +140,9 @@ void gw_tracer_free(struct gw_tracer *tracer);
 /* What records of this worker hold from now on: spans, or only their root. */
 void gw_tracer_record(struct gw_tracer *tracer, bool spans);
 
+/* Which records are sampled from now on; all at first. */
+void gw_tracer_sample(struct gw_tracer *tracer, const struct gw_sampler *sampler);
+
 uint64_t gw_tracer_random(struct gw_tracer *tracer); /* never 0; for ids, not for secrets */
 
 /* --- A record that is being written --- */
@@ -146,9 +152,12 @@ struct gw_trace_start {
     unsigned generation;
     int64_t started_us; /* monotonic */
     struct gw_str correlation_id, method, path, route;
+    const struct gw_traceparent *parent; /* of a trace that goes on here; NULL: it begins */
+    struct gw_str tracestate;            /* with `parent` only; at most GW_TRACE_MAX_STRING */
 };
 
-/* Held once, with new ids. `path` is cut at its query. NULL where there is no tracer. */
+/* Held once, with new ids, but for that of a trace that goes on. `path` is cut at its query. NULL
+ * where there is no tracer. */
 struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_start *start);
 void gw_trace_hold(struct gw_trace *trace);
 void gw_trace_let_go(struct gw_trace *trace); /* the last one finishes it */
@@ -176,6 +185,10 @@ uint16_t gw_trace_add_text(struct gw_trace *trace, struct gw_str text);
 /* Without the secrets that the message may have. */
 void gw_trace_log(struct gw_trace *trace, enum gw_log_level level, struct gw_str message,
                   struct gw_str where);
+
+/* What is sent with a request that is made in this span: its id, or one that nobody knows where the
+ * span was dropped. */
+struct gw_traceparent gw_trace_parent(struct gw_trace *trace, uint16_t span);
 
 /* --- What can be read, also of a finished one from any thread --- */
 

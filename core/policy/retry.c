@@ -115,3 +115,16 @@ int64_t gw_retry_after_ms(struct gw_str value, int64_t wall_ms) {
         return (int64_t)seconds * 1000;
     return until_date(value, wall_ms);
 }
+
+int64_t gw_retry_after_in(struct gw_str fields, int64_t wall_ms) {
+    struct gw_str line, name, value;
+    while (gw_str_split(fields, '\n', &line, &fields)) {
+        if (!gw_str_split(line, ':', &name, &value) ||
+            !gw_str_equal_nocase(name, GW_STR("retry-after")))
+            continue;
+        if (value.len && value.data[value.len - 1] == '\r')
+            value.len--;
+        return gw_retry_after_ms(gw_str_trim(value), wall_ms);
+    }
+    return -1;
+}

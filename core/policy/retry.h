@@ -58,4 +58,8 @@ bool gw_retry_is_idempotent(const char *method);
  * milliseconds from `wall_ms` (since 1970, UTC); 0 for a date that has passed, -1 for neither. */
 int64_t gw_retry_after_ms(struct gw_str value, int64_t wall_ms);
 
+/* The same of a response with these fields, lines "name: value" each ended by CR LF or a line feed;
+ * -1 if it has none. */
+int64_t gw_retry_after_in(struct gw_str fields, int64_t wall_ms);
+
 #endif
