@@ -32,7 +32,7 @@ LIBRARY  := $(filter-out $(BUILD)/core/main.o,$(OBJECTS))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 THREADED := test_breaker_histories test_retry_budget test_bulkhead test_balancer test_backend \
     test_backend_desk test_backends test_jobs test_journal test_keys test_key_bond test_keyspace test_log_queue test_log_writer \
-    test_metric test_metric_meter test_recent test_saga test_saga_recovery
+    test_metric test_metric_meter test_recent test_saga test_saga_recovery test_exporter
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .DEFAULT_GOAL := all

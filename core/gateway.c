@@ -323,12 +323,20 @@ static struct gw_jobs *new_jobs(const struct gw_settings *settings) {
     return gw_jobs_new(&limits);
 }
 
+/* NULL if none are to be exported. */
+static struct gw_exporter *new_exporter(const struct gw_settings *settings) {
+    struct gw_exporter_options options;
+    return gw_exporter_options_init(&options, settings) ? gw_exporter_new(&options) : NULL;
+}
+
 static void init(struct gateway *gateway, const struct gw_settings *settings) {
     *gateway = (struct gateway){
         .settings = settings,
         .shared = {.settings = settings,
                    .backends = gw_backends_new(),
                    .jobs = new_jobs(settings),
+                   .sampler = gw_exporter_sampler(settings),
+                   .exporter = new_exporter(settings),
                    .ready = is_ready,
                    .released = tell_released,
                    .user = gateway},
@@ -352,6 +360,7 @@ static void fini(struct gateway *gateway) {
     for (unsigned i = 0; i < n; i++)
         gw_worker_free(gateway->workers[i]);
     free(gateway->workers);
+    gw_exporter_free(gateway->shared.exporter); /* has the last records now */
     gw_keyspaces_free(gateway->shared.keyspaces);
     gw_journal_free(gateway->shared.journal);
     gw_keys_free(gateway->shared.keys);

@@ -180,6 +180,7 @@ struct gw_worker *gw_worker_new(struct gw_worker_shared *shared, unsigned index)
     worker->caller = gw_caller_new(worker->base, worker->client);
     worker->recent = gw_recent_new((size_t)settings->recent_requests);
     worker->tracer = gw_tracer_new(index, gw_worker_keep_trace, worker);
+    gw_tracer_sample(worker->tracer, &shared->sampler);
     worker->sagas = gw_sagas_new(worker->base, worker->caller, shared->backends, shared->journal,
                                  &shared->sagas, &gw_saga_timing);
     gw_sagas_trace_by(worker->sagas, worker->tracer);

@@ -6,6 +6,7 @@
 #ifndef GW_WORKER_H
 #define GW_WORKER_H
 
+#include "engine/exporter.h"
 #include "lua/generation.h"
 
 struct gw_worker;
@@ -19,6 +20,8 @@ struct gw_worker_shared {
     struct gw_keyspaces *keyspaces;
     struct gw_sagas_shared sagas;
     struct gw_keys *keys;
+    struct gw_sampler sampler;      /* of traces */
+    struct gw_exporter *exporter;   /* likewise; NULL: none are exported */
     _Atomic int64_t in_flight;      /* requests in work; MAX_IN_FLIGHT */
     _Atomic unsigned n_connections; /* of all workers */
     bool (*ready)(void *user, const char **reason);

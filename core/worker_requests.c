@@ -2,6 +2,7 @@
 #include "worker_internal.h"
 
 #include "base/clock.h"
+#include "http/trace_context.h"
 #include "lua/flow.h"
 
 /* In the log and the metrics only: nginx's number for a client that did not wait. */
@@ -39,21 +40,26 @@ static bool is_exempt(struct gw_str path) {
 
 void gw_worker_keep_trace(void *user, struct gw_trace *trace) {
     struct gw_worker *worker = user;
-    if (!is_exempt(gw_str_from(gw_trace_text(trace, trace->path))))
-        gw_recent_keep(worker->recent, trace);
+    if (is_exempt(gw_str_from(gw_trace_text(trace, trace->path))))
+        return;
+    gw_recent_keep(worker->recent, trace);
+    if (trace->is_sampled)
+        gw_exporter_take(worker->shared->exporter, trace);
 }
 
-/* Spans are for those who keep the record, and for the log. */
+/* Spans are for those who keep the record or send it on, and for the log. */
 static void choose_recording(const struct gw_worker *worker) {
     const struct gw_settings *settings = worker->shared->settings;
     gw_tracer_record(worker->tracer, settings->recent_requests > 0 || settings->development ||
-                                         gw_log_enabled(GW_LOG_INFO));
+                                         worker->shared->exporter || gw_log_enabled(GW_LOG_INFO));
 }
 
 /* Of a request that became no flow. */
 static void record_answer(const struct gw_worker *worker, const struct gw_exchange *exchange,
                           unsigned status, size_t bytes, int64_t now_us) {
     const struct gw_message *message = gw_exchange_message(exchange);
+    struct gw_trace_context context;
+    gw_trace_context_read(&context, message);
     struct gw_trace_start start = {
         .kind = GW_TRACE_REQUEST,
         .generation = worker->generation->number,
@@ -61,8 +67,11 @@ static void record_answer(const struct gw_worker *worker, const struct gw_exchan
         .correlation_id = gw_exchange_id(exchange),
         .method = gw_message_method(message),
         .path = gw_message_path(message),
+        .parent = context.is_given ? &context.parent : NULL,
+        .tracestate = gw_buf_str(&context.state),
     };
     struct gw_trace *trace = gw_trace_begin(worker->tracer, &start);
+    gw_trace_context_fini(&context);
     gw_trace_answered(trace, status, bytes, now_us);
     gw_trace_let_go(trace);
 }

@@ -199,14 +199,44 @@ static struct gw_str patience_field(char text[sizeof PATIENCE + 20], int64_t ms)
     return (struct gw_str){text, sizeof PATIENCE - 1 + n};
 }
 
+#define PARENT "traceparent: "
+#define STATE  "tracestate: "
+
+struct trace_fields {
+    char parent[sizeof PARENT - 1 + GW_TRACEPARENT_LEN];
+    char state[sizeof STATE - 1 + GW_TRACE_MAX_STRING];
+};
+
+/* Which trace it belongs to, with the attempt as the parent of what the backend does. Returns how
+ * many fields that takes. */
+static unsigned add_trace(const struct gw_attempt *attempt, struct trace_fields *text,
+                          struct gw_str fields[2]) {
+    struct gw_trace *trace = attempt->call->request.trace;
+    if (!trace)
+        return 0;
+    struct gw_traceparent parent = gw_trace_parent(trace, attempt->span);
+    memcpy(text->parent, PARENT, sizeof PARENT - 1);
+    gw_traceparent_write(&parent, text->parent + sizeof PARENT - 1);
+    fields[0] = (struct gw_str){text->parent, sizeof text->parent};
+    if (!trace->tracestate)
+        return 1;
+    struct gw_str state = gw_str_from(gw_trace_text(trace, trace->tracestate));
+    memcpy(text->state, STATE, sizeof STATE - 1);
+    memcpy(text->state + sizeof STATE - 1, state.data, state.len);
+    fields[1] = (struct gw_str){text->state, sizeof STATE - 1 + state.len};
+    return 2;
+}
+
 /* The backend is told how long it is waited for, so that it need not work for nobody. */
 static void send_it(struct gw_attempt *attempt, int64_t limit_ms) {
     const struct gw_backend_call *call = attempt->call;
     const struct gw_backend_request *request = &call->request;
-    struct gw_str fields[GW_BACKEND_MAX_FIELDS];
+    struct gw_str fields[GW_BACKEND_MAX_FIELDS + 2];
     char patience[sizeof PATIENCE + 20];
+    struct trace_fields trace;
     unsigned n = split_fields(request->fields, fields);
     fields[n++] = patience_field(patience, limit_ms);
+    n += add_trace(attempt, &trace, fields + n);
     struct gw_call_request sent = {
         .method = request->method,
         .url = make_url(attempt),

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/json_scan.h"
 #include "engine/otlp.h"
 #include "http/client.h"
 #include "http/timer.h"
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -18,7 +20,6 @@
 #define CONNECT_MS  5000
 #define MAX_ANSWER  (64 * 1024)
 #define MAX_FIELDS  64
-#define FLUSH_MS    3000          /* for all that is left at the end */
 #define COMPLAIN_MS 60000         /* between two lines about what is dropped */
 #define KEPT_BATCH  (1024 * 1024) /* bytes of its text's memory that are kept for the next one */
 
@@ -122,7 +123,7 @@ static void drop_all(struct gw_exporter *exporter) {
 
 /* --- What is told --- */
 
-static void complain(struct gw_exporter *exporter, const char *why, unsigned status) {
+static void complain(struct gw_exporter *exporter, struct gw_str why, unsigned status) {
     uint64_t dropped = atomic_load(&exporter->dropped);
     int64_t now_ms = gw_clock_ms();
     bool is_soon = now_ms < exporter->complain_ms && !exporter->end_ms;
@@ -130,12 +131,24 @@ static void complain(struct gw_exporter *exporter, const char *why, unsigned sta
         return;
     exporter->complain_ms = now_ms + COMPLAIN_MS;
     struct gw_buf *line = gw_log_begin(GW_LOG_WARN, "traces are dropped");
-    gw_log_str(line, "reason", gw_str_from(why));
+    gw_log_str(line, "reason", why);
     if (status)
         gw_log_int(line, "status", status);
     gw_log_int(line, "spans", (int64_t)(dropped - exporter->told_dropped));
     gw_log_end(line);
     exporter->told_dropped = dropped;
+}
+
+/* In the collector's words, a JSON string. */
+static void complain_of_some(struct gw_exporter *exporter, struct gw_str why) {
+    struct gw_buf reason = {0};
+    gw_buf_append_str(&reason, GW_STR("the collector refuses some of them"));
+    if (why.len > strlen("\"\"")) {
+        gw_buf_append_str(&reason, GW_STR(": "));
+        gw_json_append_text(&reason, why);
+    }
+    complain(exporter, gw_buf_str(&reason), 0);
+    gw_buf_fini(&reason);
 }
 
 static void tell_recovered(struct gw_exporter *exporter) {
@@ -170,9 +183,9 @@ static void succeed(struct gw_exporter *exporter, const struct gw_call_response 
     atomic_fetch_add(&exporter->exported, exporter->batch_spans - rejected);
     atomic_fetch_add(&exporter->dropped, rejected);
     if (rejected)
-        complain(exporter, "the collector refuses some", response->status);
+        complain_of_some(exporter, why);
     else
-        complain(exporter, "more than fit in the queue", 0);
+        complain(exporter, GW_STR("more than fit in the queue"), 0);
     end_batch(exporter);
 }
 
@@ -182,7 +195,7 @@ static void fail(struct gw_exporter *exporter, const char *why, unsigned status)
     if (exporter->end_ms)
         drop_all(exporter);
     exporter->is_failing = true;
-    complain(exporter, why, status);
+    complain(exporter, gw_str_from(why), status);
     end_batch(exporter);
 }
 
@@ -303,12 +316,12 @@ static void on_timer(evutil_socket_t fd, short what, void *user) {
 
 /* A batch that pauses is sent for the last time, one on its way has as long as all that is left. */
 static void hurry(struct gw_exporter *exporter) {
-    exporter->end_ms = gw_clock_ms() + FLUSH_MS;
+    exporter->end_ms = gw_clock_ms() + exporter->options.flush_ms;
     if (exporter->until_ms > exporter->end_ms)
         exporter->until_ms = exporter->end_ms;
     event_del(&exporter->timer);
     if (exporter->call)
-        gw_timer_set(&exporter->timer, FLUSH_MS);
+        gw_timer_set(&exporter->timer, exporter->options.flush_ms);
     else if (exporter->until_ms)
         send_batch(exporter);
 }

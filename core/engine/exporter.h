@@ -21,6 +21,7 @@ struct gw_exporter_options {
     const char *ca_file;             /* NULL: the system's */
     int64_t timeout_ms;              /* of a batch, with its retries */
     int64_t delay_ms;                /* that a record waits for others */
+    int64_t flush_ms;                /* for all that is left at the end */
     unsigned queue_size, batch_size; /* spans */
 };
 

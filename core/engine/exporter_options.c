@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define FLUSH_MS 3000
+
 /* As an empty variable: not set. */
 static bool is_set(const char *text) {
     return text && *text;
@@ -48,6 +50,7 @@ bool gw_exporter_options_init(struct gw_exporter_options *options, const struct 
         .ca_file = first_set(s->otlp_traces_certificate, s->otlp_certificate),
         .timeout_ms = s->otlp_traces_timeout_ms ? s->otlp_traces_timeout_ms : s->otlp_timeout_ms,
         .delay_ms = s->otel_delay_ms,
+        .flush_ms = FLUSH_MS,
         .queue_size = (unsigned)s->otel_queue_size,
         .batch_size = (unsigned)s->otel_batch_size,
     };

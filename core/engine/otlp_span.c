@@ -239,10 +239,13 @@ static void add_call(const struct shown *shown) {
 /* What went wrong, in one word; empty if nothing did. */
 static struct gw_str error_type(const struct shown *shown, char text[8]) {
     const struct gw_span *span = shown->span;
+    const struct gw_trace *trace = shown->trace;
     bool is_root = shown->index == GW_SPAN_ROOT;
-    unsigned status = is_root ? shown->trace->status : span->status;
+    unsigned status = is_root ? trace->status : span->status;
     if (is_root && status == CLIENT_CLOSED)
         return GW_STR("client_closed");
+    if (is_root && trace->is_failed && !status) /* a job, or what is left to undo */
+        return GW_STR("_OTHER");
     if (span->failure == GW_FAILURE_STATUS || (is_root && status >= 500))
         return (struct gw_str){text, (size_t)snprintf(text, 8, "%u", status % 1000)};
     return span->failure ? gw_str_from(gw_failure_name(span->failure)) : GW_STR("");

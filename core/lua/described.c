@@ -12,8 +12,16 @@
 
 /* What the gateway writes itself. */
 static const char *const reserved[] = {
-    "host",   "content-length",   "transfer-encoding",    "connection",
-    "expect", "x-correlation-id", "x-request-timeout-ms", NULL,
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "expect",
+    "x-correlation-id",
+    "x-request-timeout-ms",
+    "traceparent",
+    "tracestate",
+    NULL,
 };
 
 static struct gw_str l_check_str(lua_State *L, int index) {

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/timer.h"
+#include "http/trace_context.h"
 #include "policy/metric_core.h"
 
 #include <lauxlib.h>
@@ -245,6 +246,8 @@ static void run_ready(evutil_socket_t fd, short what, void *user) {
 /* --- requests --- */
 
 static struct gw_trace *begin_trace(const struct gw_flow *flow, const struct gw_message *message) {
+    struct gw_trace_context context;
+    gw_trace_context_read(&context, message);
     struct gw_trace_start start = {
         .kind = GW_TRACE_REQUEST,
         .generation = flow->state->host.generation,
@@ -253,8 +256,12 @@ static struct gw_trace *begin_trace(const struct gw_flow *flow, const struct gw_
         .method = gw_message_method(message),
         .path = gw_message_path(message),
         .route = gw_str_from(gw_flow_route(flow)->label),
+        .parent = context.is_given ? &context.parent : NULL,
+        .tracestate = gw_buf_str(&context.state),
     };
-    return gw_trace_begin(flow->state->host.tracer, &start);
+    struct gw_trace *trace = gw_trace_begin(flow->state->host.tracer, &start);
+    gw_trace_context_fini(&context);
+    return trace;
 }
 
 enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *exchange,

@@ -274,6 +274,10 @@ static void jobs_and_undoings_are_roots_too(void **state) {
     record->trace.route = add(record, "job report");
     record->spans[0].kind = GW_SPAN_JOB;
     check_has(record, "\"name\":\"job report\",\"kind\":5,");
+    check_has_no(record, "error.type");
+    record->trace.is_failed = true;
+    check_text(record, "error.type", "_OTHER");
+    check_has(record, "],\"status\":{\"code\":2}}");
     check_text(record, "moongate.job.kind", "report");
     check_text(record, "moongate.job.id", "42");
     record->trace.route = add(record, "saga order");

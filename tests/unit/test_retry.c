@@ -236,6 +236,15 @@ static void retry_after_need_not_end_with_a_nul(void **state) {
                      30000);
 }
 
+static void retry_after_is_found_among_the_fields(void **state) {
+    (void)state;
+    assert_int_equal(gw_retry_after_in(GW_STR(""), WALL), -1);
+    assert_int_equal(gw_retry_after_in(GW_STR("a: 1\r\nb: 2\r\n"), WALL), -1);
+    assert_int_equal(gw_retry_after_in(GW_STR("a: 1\r\nRetry-After: 2 \r\nb: 3\r\n"), WALL), 2000);
+    assert_int_equal(gw_retry_after_in(GW_STR("retry-after:3\n"), WALL), 3000);
+    assert_int_equal(gw_retry_after_in(GW_STR("retry-after\nretry-after: soon"), WALL), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_attempts_are_all),
@@ -252,6 +261,7 @@ int main(void) {
         cmocka_unit_test(retry_after_as_a_date),
         cmocka_unit_test(retry_after_that_is_neither),
         cmocka_unit_test(retry_after_need_not_end_with_a_nul),
+        cmocka_unit_test(retry_after_is_found_among_the_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

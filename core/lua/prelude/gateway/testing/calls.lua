@@ -15,6 +15,7 @@ local RESERVE <const> = 0.1 -- see fetch.c: time left to use a fallback
 local RESERVED <const> = {
   host = true, ["content-length"] = true, ["transfer-encoding"] = true, connection = true,
   expect = true, ["x-correlation-id"] = true, ["x-request-timeout-ms"] = true,
+  traceparent = true, tracestate = true,
 }
 
 -- A copy that shares nothing with the original, as after a trip over the wire.
