@@ -221,6 +221,12 @@ build/spec/gateway_json.so: $(JSON_SOURCES) $(wildcard core/lua/json*.h core/bas
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -g -O2 -std=c11 -shared -fPIC -o $@ $(JSON_SOURCES) -lm
 
+# OpenTelemetry's protobuf classes, for tests/otlp/check.js.
+build/otlp/installed: tests/otlp/package.json tests/otlp/package-lock.json
+	$(Q)mkdir -p $(@D) && cp $^ $(@D)
+	$(Q)npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	$(Q)touch $@
+
 # A fuzz target is the whole core but main, under clang's libFuzzer and sanitizers.
 FUZZ_SOURCES := $(filter-out core/main.c,$(SOURCES))
 build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(EMBEDDED)

@@ -40,7 +40,8 @@ function Rough:plan(steps, path)
   assert(response.status == 200)
 end
 
--- The requests it got: { at, method, path, correlation_id, patience_ms, in_work }.
+-- The requests it got: { at, method, path, correlation_id, patience_ms, in_work, traceparent,
+-- tracestate, export (of what was sent to a collector: { body, api_key }) }.
 function Rough:received(path)
   local requests <const> = {}
   for _, request in ipairs(lines_of(self, "request")) do

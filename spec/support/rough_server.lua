@@ -36,7 +36,8 @@ local function read_fields(connection)
   for line in function() return connection:receive "*l" end do
     local name <const>, value <const> = line:match "^([^:]+):%s*(.-)%s*$"
     if not name then return fields end
-    fields[name:lower()] = value
+    local key <const> = name:lower()
+    fields[key] = fields[key] and fields[key] .. ", " .. value or value
   end
 end
 
@@ -120,6 +121,10 @@ local function serve(connection, request)
     correlation_id = request.fields["x-correlation-id"],
     patience_ms = tonumber(request.fields["x-request-timeout-ms"]),
     in_work = in_work,
+    traceparent = request.fields.traceparent,
+    tracestate = request.fields.tracestate,
+    export = request.path == "/v1/traces"
+      and { body = request.body, api_key = request.fields["api-key"] } or nil,
   }
   local is_kept <const> = act(connection, next_step(request.path))
   in_work = in_work - 1
