@@ -1,8 +1,8 @@
--- What the W3C's own test harness asks of a service (github.com/w3c/trace-context, test/test.py of
--- Level 2, STRICT_LEVEL 2), case by case and by its names: a request with the fields of a case makes
--- the service call back, and what arrives there is looked at. The service speaks the harness's
--- language, a list of { url, arguments } that are posted to, so that the harness itself can be
--- pointed at it too.
+-- What the W3C's own test harness asks of a service (github.com/w3c/trace-context, test/test.py at
+-- 00a91ac, STRICT_LEVEL 2), case by case and by its names: a request with the fields of a case
+-- makes the service call back, and what arrives there is looked at. The service speaks the
+-- harness's language, a list of { url, arguments } that are posted to, so that the harness itself
+-- can be pointed at it too.
 local gateways <const> = require "support.gateway"
 local http <const> = require "support.http"
 local process <const> = require "support.process"

@@ -191,9 +191,9 @@ local Backend = {}
 --- that an id never becomes another path; "", "." and ".." are answered with 400.
 ---@class gateway.CallOptions
 ---@field query? table<string, string|number|boolean|(string|number|boolean)[]>
----@field headers? table<string, string|number>  but for those that are the gateway's to write: host,
----                                connection, expect, content-length, transfer-encoding,
----                                x-correlation-id, x-request-timeout-ms, traceparent, tracestate
+---@field headers? table<string, string|number>  but those the gateway writes: host, connection,
+---                                expect, content-length, transfer-encoding, x-correlation-id,
+---                                x-request-timeout-ms, traceparent, tracestate
 ---@field json? any                sent as the body, as JSON
 ---@field body? string             sent as it is
 ---@field timeout? number          seconds of the whole call; default the backend's
