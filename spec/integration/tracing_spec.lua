@@ -177,7 +177,7 @@ describe("traces", function()
       assert.same({ 502, "502", ERROR }, { root.attributes["http.response.status_code"],
         root.attributes["error.type"], root.status.code })
       local lost <const> = root_of(gateway:get "/nowhere/15")
-      assert.same({ "HTTP", "GET", 404 }, { lost.name, lost.attributes["http.request.method"],
+      assert.same({ "GET", "GET", 404 }, { lost.name, lost.attributes["http.request.method"],
         lost.attributes["http.response.status_code"] })
       assert.is_nil(lost.status)
     end)
@@ -226,6 +226,8 @@ describe("traces", function()
       local step <const> = collector:below(root, { name = "saga_step" })[1]
       local call <const> = collector:below(step, { name = "call quick" })[1]
       assert.equal(parent_sent(quick, "/reserve"), collector:below(call)[1].spanId)
+      assert.same({ "order", "1" },
+        { step.attributes["moongate.saga.kind"], step.attributes["moongate.saga.id"] })
       local undo <const> = collector:below(root, { name = "undo quick" })[1]
       local attempt <const> = collector:below(undo)[1]
       assert.equal(parent_sent(quick, "/release"), attempt.spanId)

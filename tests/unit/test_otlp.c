@@ -166,6 +166,10 @@ static void odd_methods_have_one_name(void **state) {
     check_text(record, "http.request.method", "_OTHER");
     check_text(record, "http.request.method_original", "BREW");
     check_has_no(record, "http.route");
+    record->trace.method = add(record, "HEAD");
+    check_has(record, "\"name\":\"HEAD\"");
+    record->trace.route = add(record, "GET /a/:id");
+    check_has(record, "\"name\":\"HEAD /a/:id\"");
 }
 
 static struct gw_span *add_call(struct record *record) {
@@ -287,6 +291,23 @@ static void jobs_and_undoings_are_roots_too(void **state) {
     check_text(record, "moongate.saga.id", "42");
 }
 
+static void steps_and_undos_name_their_saga(void **state) {
+    struct record *record = *state;
+    struct gw_span *step = span(record, GW_SPAN_SAGA_STEP, GW_SPAN_ROOT, 1, 2);
+    step->text = add(record, "order");
+    step->text2 = add(record, "ORDER-1");
+    check_has(record, "\"name\":\"saga_step\",\"kind\":1,");
+    check_text(record, "moongate.saga.kind", "order");
+    check_text(record, "moongate.saga.id", "ORDER-1");
+    step->kind = GW_SPAN_UNDO;
+    step->name = "inventory";
+    step->text = add(record, "POST /release");
+    check_has(record, "\"name\":\"undo inventory\",\"kind\":3,");
+    check_text(record, "http.request.method", "POST");
+    check_text(record, "url.path", "/release");
+    check_text(record, "moongate.saga.id", "ORDER-1");
+}
+
 static void what_is_missing_is_counted(void **state) {
     struct record *record = *state;
     record->trace.spans_dropped = 3;
@@ -367,6 +388,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(failures_have_their_word_and_reason, begin, end),
         cmocka_unit_test_setup_teardown(moments_are_events_of_what_they_happened_in, begin, end),
         cmocka_unit_test_setup_teardown(jobs_and_undoings_are_roots_too, begin, end),
+        cmocka_unit_test_setup_teardown(steps_and_undos_name_their_saga, begin, end),
         cmocka_unit_test_setup_teardown(what_is_missing_is_counted, begin, end),
         cmocka_unit_test_setup_teardown(a_request_is_whole, begin, end),
         cmocka_unit_test(the_service_has_a_name),

@@ -1,5 +1,7 @@
-/* Trace context: the first line is a traceparent, each line after it a tracestate. What is taken of
- * either is written so that it is taken again, and stays the same. */
+/* What tracing reads of others. The first line is a traceparent, each line after it a tracestate:
+ * what is taken of either is written so that it is taken again, and stays the same. All of it is a
+ * collector's answer too. */
+#include "engine/otlp.h"
 #include "policy/traceparent.h"
 #include "policy/tracestate.h"
 
@@ -44,5 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (ok)
         check_list(gw_buf_str(&list));
     gw_buf_fini(&list);
+    gw_otlp_rejected((struct gw_str){(const char *)data, size}, &line);
     return 0;
 }
