@@ -15,7 +15,7 @@
 struct gw_traceparent {
     uint64_t trace_high, trace_low; /* never both 0 */
     uint64_t span;                  /* the sender's; never 0 */
-    uint8_t flags; /* of the two above */
+    uint8_t flags;                  /* of the two above */
 };
 
 /* One field's value, without white space around it. Of a version later than 00 what comes after the
