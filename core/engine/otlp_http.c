@@ -1,7 +1,6 @@
 /* What OpenTelemetry's semantic conventions say of HTTP (stable), and what is told besides. */
 #include "engine/otlp_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* --- Words --- */
@@ -48,7 +47,7 @@ void gw_otlp_add_request(const struct gw_otlp_span *shown) {
     gw_otlp_add_text(out, "http.route", gw_otlp_after_word(gw_otlp_text(trace, trace->route)));
     if (trace->status && trace->status != GW_OTLP_CLIENT_CLOSED) {
         gw_otlp_add_int(out, "http.response.status_code", trace->status);
-        gw_otlp_add_int(out, "http.response.body.size", trace->bytes);
+        gw_otlp_add_int(out, "http.response.body.size", (int64_t)trace->bytes);
     }
 }
 
@@ -83,7 +82,7 @@ static void add_address(struct gw_buf *out, struct gw_str authority, uint64_t po
     if (bracket)
         name = (struct gw_str){authority.data + 1, n - 2};
     gw_otlp_add_text(out, "server.address", name);
-    gw_otlp_add_int(out, "server.port", port);
+    gw_otlp_add_int(out, "server.port", (int64_t)port);
 }
 
 static void add_server(const struct gw_otlp_span *shown, struct gw_str path) {
@@ -100,12 +99,13 @@ static void add_server(const struct gw_otlp_span *shown, struct gw_str path) {
 }
 
 static void add_phases(const struct gw_otlp_span *shown) {
-    char key[40];
-    for (unsigned i = 0; i < GW_SPAN_PHASES; i++) {
-        snprintf(key, sizeof key, "moongate.%s_us", gw_phase_names[i]);
+    static const char *const keys[GW_SPAN_PHASES] = {
+        "moongate.dns_us",  "moongate.connect_us",  "moongate.tls_us",
+        "moongate.wait_us", "moongate.transfer_us",
+    };
+    for (unsigned i = 0; i < GW_SPAN_PHASES; i++)
         if (shown->span->phases_us[i])
-            gw_otlp_add_int(shown->out, key, shown->span->phases_us[i]);
-    }
+            gw_otlp_add_int(shown->out, keys[i], shown->span->phases_us[i]);
 }
 
 void gw_otlp_add_attempt(const struct gw_otlp_span *shown) {

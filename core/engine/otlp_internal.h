@@ -9,15 +9,13 @@
 
 /* --- otlp_attribute.c: one element of a list of attributes --- */
 
+/* Of any key. */
 void gw_otlp_attribute(struct gw_buf *out, struct gw_str key, struct gw_str value);
 
-/* What is empty is not known, and left out. */
+/* Of a key that needs no escapes. A text that is empty is not known, and left out. */
 void gw_otlp_add_text(struct gw_buf *out, const char *key, struct gw_str value);
-void gw_otlp_add_int(struct gw_buf *out, const char *key, uint64_t value);
+void gw_otlp_add_int(struct gw_buf *out, const char *key, int64_t value);
 void gw_otlp_add_true(struct gw_buf *out, const char *key);
-
-/* 64-bit integers are text, since JavaScript would round them. */
-void gw_otlp_number(struct gw_buf *out, uint64_t value);
 
 /* --- a span as it is written --- */
 

@@ -1,5 +1,4 @@
 /* One span as OTLP's JSON. */
-#include "base/json_write.h"
 #include "engine/backend.h"
 #include "engine/otlp_internal.h"
 
@@ -74,12 +73,13 @@ static bool is_error(const struct gw_otlp_span *shown, struct gw_str type) {
 static void add_status(const struct gw_otlp_span *shown) {
     bool has_reason = shown->span->kind == GW_SPAN_ATTEMPT;
     struct gw_str reason = has_reason ? gw_otlp_text(shown->trace, shown->span->text) : GW_STR("");
-    gw_json_key(shown->out, "status");
-    gw_json_open(shown->out, '{');
-    gw_json_member_int(shown->out, "code", STATUS_ERROR);
-    if (reason.len)
-        gw_json_member_str(shown->out, "message", reason);
-    gw_json_close(shown->out, '}');
+    gw_buf_append_str(shown->out, GW_STR(",\"status\":{\"code\":"));
+    gw_buf_append_int(shown->out, STATUS_ERROR);
+    if (reason.len) {
+        gw_buf_append_str(shown->out, GW_STR(",\"message\":"));
+        gw_buf_append_json(shown->out, reason);
+    }
+    gw_buf_append_char(shown->out, '}');
 }
 
 /* --- Events --- */
@@ -88,10 +88,11 @@ bool gw_otlp_is_event(const struct gw_span *span) {
     return span->kind == GW_SPAN_BREAKER || span->kind == GW_SPAN_LOG;
 }
 
-/* Monotonic times as those of the wall clock, which were taken together. */
-static void add_time(const struct gw_otlp_span *shown, const char *key, uint64_t us) {
-    gw_json_key(shown->out, key);
-    gw_otlp_number(shown->out, ((uint64_t)shown->trace->wall_us + us) * 1000);
+/* After its key. Monotonic times become those of the wall clock, which were taken together. */
+static void append_time(const struct gw_otlp_span *shown, uint64_t us) {
+    gw_buf_append_char(shown->out, '"');
+    gw_buf_append_int(shown->out, (shown->trace->wall_us + (int64_t)us) * 1000);
+    gw_buf_append_char(shown->out, '"');
 }
 
 static void add_log(const struct gw_otlp_span *shown, const struct gw_span *event) {
@@ -102,18 +103,18 @@ static void add_log(const struct gw_otlp_span *shown, const struct gw_span *even
 }
 
 static void append_event(const struct gw_otlp_span *shown, const struct gw_span *event) {
+    struct gw_buf *out = shown->out;
     bool is_log = event->kind == GW_SPAN_LOG;
-    gw_json_open(shown->out, '{');
-    add_time(shown, "timeUnixNano", event->start_us);
-    gw_json_member_str(shown->out, "name", is_log ? GW_STR("log") : GW_STR("circuit breaker"));
-    gw_json_key(shown->out, "attributes");
-    gw_json_open(shown->out, '[');
+    gw_buf_append_str(out, GW_STR("{\"timeUnixNano\":"));
+    append_time(shown, event->start_us);
+    gw_buf_append_str(out, GW_STR(",\"name\":"));
+    gw_buf_append_str(out, is_log ? GW_STR("\"log\"") : GW_STR("\"circuit breaker\""));
+    gw_buf_append_str(out, GW_STR(",\"attributes\":["));
     if (is_log)
         add_log(shown, event);
     else
-        gw_otlp_add_text(shown->out, "moongate.breaker", gw_otlp_text(shown->trace, event->text));
-    gw_json_close(shown->out, ']');
-    gw_json_close(shown->out, '}');
+        gw_otlp_add_text(out, "moongate.breaker", gw_otlp_text(shown->trace, event->text));
+    gw_buf_append_str(out, GW_STR("]}"));
 }
 
 /* Parents come before their children. */
@@ -123,15 +124,12 @@ static void add_events(const struct gw_otlp_span *shown) {
         const struct gw_span *event = &shown->trace->spans[i];
         if (event->parent != shown->index || !gw_otlp_is_event(event))
             continue;
-        if (!has_some) {
-            gw_json_key(shown->out, "events");
-            gw_json_open(shown->out, '[');
-        }
+        gw_buf_append_str(shown->out, has_some ? GW_STR(",") : GW_STR(",\"events\":["));
         has_some = true;
         append_event(shown, event);
     }
     if (has_some)
-        gw_json_close(shown->out, ']');
+        gw_buf_append_char(shown->out, ']');
 }
 
 /* --- The span --- */
@@ -182,28 +180,44 @@ static void append_name(struct gw_buf *name, const struct gw_otlp_span *shown) {
 static void add_name(const struct gw_otlp_span *shown) {
     struct gw_buf name = {0};
     append_name(&name, shown);
-    gw_json_member_str(shown->out, "name", gw_buf_str(&name));
+    gw_buf_append_str(shown->out, GW_STR(",\"name\":"));
+    gw_buf_append_json(shown->out, gw_buf_str(&name));
     gw_buf_fini(&name);
+}
+
+static void append_id(struct gw_buf *out, uint64_t id) {
+    char text[GW_SPAN_ID_SIZE];
+    gw_span_id_text(id, text);
+    gw_buf_append(out, text, sizeof text - 1);
+}
+
+static void add_flags(const struct gw_otlp_span *shown, bool is_remote) {
+    const struct gw_trace *trace = shown->trace;
+    gw_buf_append_str(shown->out, GW_STR("\",\"flags\":"));
+    gw_buf_append_int(shown->out, (trace->is_sampled ? GW_TRACEPARENT_SAMPLED : 0) |
+                                      (trace->is_random ? GW_TRACEPARENT_RANDOM : 0) |
+                                      HAS_IS_REMOTE | (is_remote ? IS_REMOTE : 0));
 }
 
 static void add_ids(const struct gw_otlp_span *shown) {
     const struct gw_trace *trace = shown->trace;
-    char trace_id[GW_TRACE_ID_SIZE], id[GW_SPAN_ID_SIZE], parent[GW_SPAN_ID_SIZE];
+    struct gw_buf *out = shown->out;
     bool is_root = shown->index == GW_SPAN_ROOT;
     uint64_t above = is_root ? trace->parent_span : parent_of(shown)->id;
-    gw_trace_id_text(trace->id, trace_id);
-    gw_span_id_text(shown->span->id, id);
-    gw_span_id_text(above, parent);
-    gw_json_member_str(shown->out, "traceId", gw_str_from(trace_id));
-    gw_json_member_str(shown->out, "spanId", gw_str_from(id));
-    if (trace->tracestate)
-        gw_json_member_str(shown->out, "traceState", gw_otlp_text(trace, trace->tracestate));
-    if (above)
-        gw_json_member_str(shown->out, "parentSpanId", gw_str_from(parent));
-    gw_json_member_int(shown->out, "flags",
-                       (trace->is_sampled ? GW_TRACEPARENT_SAMPLED : 0) |
-                           (trace->is_random ? GW_TRACEPARENT_RANDOM : 0) | HAS_IS_REMOTE |
-                           (is_root && above ? IS_REMOTE : 0));
+    gw_buf_append_str(out, GW_STR("{\"traceId\":\""));
+    append_id(out, trace->id.high);
+    append_id(out, trace->id.low);
+    gw_buf_append_str(out, GW_STR("\",\"spanId\":\""));
+    append_id(out, shown->span->id);
+    if (above) {
+        gw_buf_append_str(out, GW_STR("\",\"parentSpanId\":\""));
+        append_id(out, above);
+    }
+    add_flags(shown, is_root && above);
+    if (trace->tracestate) {
+        gw_buf_append_str(out, GW_STR(",\"traceState\":"));
+        gw_buf_append_json(out, gw_otlp_text(trace, trace->tracestate));
+    }
 }
 
 /* Of a step the text is the kind of its saga; of an undo it is what is sent. */
@@ -239,8 +253,7 @@ static void add_by_kind(const struct gw_otlp_span *shown) {
 
 static void add_attributes(const struct gw_otlp_span *shown, struct gw_str error) {
     const struct gw_span *span = shown->span;
-    gw_json_key(shown->out, "attributes");
-    gw_json_open(shown->out, '[');
+    gw_buf_append_str(shown->out, GW_STR(",\"attributes\":["));
     if (shown->index == GW_SPAN_ROOT)
         add_root(shown);
     else
@@ -248,23 +261,31 @@ static void add_attributes(const struct gw_otlp_span *shown, struct gw_str error
     if (span->name)
         gw_otlp_add_text(shown->out, "moongate.backend", gw_str_from(span->name));
     gw_otlp_add_text(shown->out, "error.type", error);
-    gw_json_close(shown->out, ']');
+    gw_buf_append_char(shown->out, ']');
+}
+
+static void add_times(const struct gw_otlp_span *shown) {
+    const struct gw_span *span = shown->span;
+    gw_buf_append_str(shown->out, GW_STR(",\"startTimeUnixNano\":"));
+    append_time(shown, span->start_us);
+    gw_buf_append_str(shown->out, GW_STR(",\"endTimeUnixNano\":"));
+    append_time(shown, (uint64_t)span->start_us + span->duration_us);
 }
 
 void gw_otlp_append_span(struct gw_buf *out, const struct gw_trace *trace, uint16_t index) {
-    const struct gw_span *span = &trace->spans[index];
-    struct gw_otlp_span shown = {out, trace, span, index};
+    struct gw_otlp_span shown = {out, trace, &trace->spans[index], index};
     char text[8];
     struct gw_str error = error_type(&shown, text);
-    gw_json_open(out, '{');
+    if (out->len && out->data[out->len - 1] != '[')
+        gw_buf_append_char(out, ',');
     add_ids(&shown);
     add_name(&shown);
-    gw_json_member_int(out, "kind", kind_of(&shown));
-    add_time(&shown, "startTimeUnixNano", span->start_us);
-    add_time(&shown, "endTimeUnixNano", (uint64_t)span->start_us + span->duration_us);
+    gw_buf_append_str(out, GW_STR(",\"kind\":"));
+    gw_buf_append_int(out, kind_of(&shown));
+    add_times(&shown);
     add_attributes(&shown, error);
     add_events(&shown);
     if (is_error(&shown, error))
         add_status(&shown);
-    gw_json_close(out, '}');
+    gw_buf_append_char(out, '}');
 }

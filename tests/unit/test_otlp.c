@@ -135,8 +135,8 @@ static void a_trace_that_goes_on_names_its_parent(void **state) {
     record->trace.parent_span = 0xb7ad6b7169203331;
     record->trace.is_random = false;
     record->trace.tracestate = add(record, "rojo=1,congo=2");
-    check_has(record, "\"traceState\":\"rojo=1,congo=2\",\"parentSpanId\":\"b7ad6b7169203331\","
-                      "\"flags\":769,");
+    check_has(record, "\"parentSpanId\":\"b7ad6b7169203331\",\"flags\":769,"
+                      "\"traceState\":\"rojo=1,congo=2\",");
 }
 
 static void only_5xx_is_an_error_of_the_server(void **state) {
