@@ -137,6 +137,8 @@ static pid_t spawn_backend(const struct demo *demo, const char *name, const char
                     "0",
                     "--log-level",
                     "error",
+                    "--otel-service-name",
+                    (char *)name,
                     "--admin-host",
                     "127.0.0.1",
                     "--admin-port",

@@ -1,3 +1,4 @@
+local collectors <const> = require "support.collector"
 local files <const> = require "support.files"
 local gateways <const> = require "support.gateway"
 local http <const> = require "support.http"
@@ -271,6 +272,31 @@ describe("moongate", function()
       demo:signal "TERM"
       assert.equal(0, demo:wait())
       await_end_of(children)
+    end)
+
+    it("makes one trace of a request, through three services", function()
+      local collector = collectors.start()
+      local demo, port = start { OTEL_EXPORTER_OTLP_ENDPOINT = collector.url,
+        OTEL_BSP_SCHEDULE_DELAY = 20 }
+      assert.equal(200, http.request(port, "GET", "/api/v1/products/TEST-001").status)
+      -- The server span of a service, and the attempt of the gateway's that it is below.
+      local function await_span(name)
+        return poll("a span of " .. name, function()
+          for _, span in ipairs(collector:find { kind = 2 }) do
+            if span.resource["service.name"] == name then return span end
+          end
+        end)
+      end
+      local root = await_span "moongate"
+      assert.equal("GET /api/v1/products/:id", root.name)
+      for _, name in ipairs { "inventory", "pricing" } do
+        local span = await_span(name)
+        assert.equal(root.traceId, span.traceId)
+        local attempt = collector:await { spanId = span.parentSpanId }
+        assert.same({ 3, name }, { attempt.kind, attempt.attributes["moongate.backend"] })
+      end
+      demo:signal "TERM"
+      assert.equal(0, demo:wait())
     end)
 
     it("has one journal, the gateway's", function()
