@@ -45,7 +45,7 @@ void gw_exporter_free(struct gw_exporter *exporter);
 void gw_exporter_take(struct gw_exporter *exporter, struct gw_trace *trace);
 
 struct gw_exporter_counts {
-    uint64_t exported, dropped; /* spans, since the start */
+    uint64_t exported, dropped; /* spans and events, since the start */
 };
 struct gw_exporter_counts gw_exporter_counts(const struct gw_exporter *exporter);
 
