@@ -2,7 +2,6 @@
 #include "worker_internal.h"
 
 #include "base/clock.h"
-#include "http/trace_context.h"
 #include "lua/flow.h"
 
 /* In the log and the metrics only: nginx's number for a client that did not wait. */
@@ -58,20 +57,13 @@ static void choose_recording(const struct gw_worker *worker) {
 static void record_answer(const struct gw_worker *worker, const struct gw_exchange *exchange,
                           unsigned status, size_t bytes, int64_t now_us) {
     const struct gw_message *message = gw_exchange_message(exchange);
-    struct gw_trace_context context;
-    gw_trace_context_read(&context, message);
     struct gw_trace_start start = {
         .kind = GW_TRACE_REQUEST,
         .generation = worker->generation->number,
         .started_us = gw_exchange_started_us(exchange),
         .correlation_id = gw_exchange_id(exchange),
-        .method = gw_message_method(message),
-        .path = gw_message_path(message),
-        .parent = context.is_given ? &context.parent : NULL,
-        .tracestate = gw_buf_str(&context.state),
     };
-    struct gw_trace *trace = gw_trace_begin(worker->tracer, &start);
-    gw_trace_context_fini(&context);
+    struct gw_trace *trace = gw_trace_begin_request(worker->tracer, &start, message);
     gw_trace_answered(trace, status, bytes, now_us);
     gw_trace_let_go(trace);
 }

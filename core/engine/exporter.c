@@ -6,6 +6,7 @@
 #include "engine/otlp.h"
 #include "http/client.h"
 #include "http/timer.h"
+#include "policy/metric_core.h"
 #include "policy/retry.h"
 
 #include <event2/event_struct.h>
@@ -59,6 +60,16 @@ struct gw_exporter {
     int64_t complain_ms;
 };
 
+static void count_exported(struct gw_exporter *exporter, unsigned spans) {
+    atomic_fetch_add(&exporter->exported, spans);
+    gw_metric_add(gw_count.spans_exported, spans);
+}
+
+static void count_dropped(struct gw_exporter *exporter, unsigned spans) {
+    atomic_fetch_add(&exporter->dropped, spans);
+    gw_metric_add(gw_count.spans_dropped, spans);
+}
+
 /* --- The queue --- */
 
 static void wake(struct gw_exporter *exporter) {
@@ -91,7 +102,7 @@ void gw_exporter_take(struct gw_exporter *exporter, struct gw_trace *trace) {
     }
     pthread_mutex_unlock(&exporter->mutex);
     if (!fits)
-        atomic_fetch_add(&exporter->dropped, trace->n_spans);
+        count_dropped(exporter, trace->n_spans);
     if (tell)
         wake(exporter);
 }
@@ -118,7 +129,7 @@ static unsigned spans_waiting(struct gw_exporter *exporter) {
 
 static void drop_all(struct gw_exporter *exporter) {
     for (struct gw_trace *trace; (trace = pop(exporter)); gw_trace_unref(trace))
-        atomic_fetch_add(&exporter->dropped, trace->n_spans);
+        count_dropped(exporter, trace->n_spans);
 }
 
 /* --- What is told --- */
@@ -180,8 +191,8 @@ static void succeed(struct gw_exporter *exporter, const struct gw_call_response 
     uint64_t rejected = gw_otlp_rejected(gw_str_trim(gw_buf_str(&response->body)), &why);
     rejected = rejected < exporter->batch_spans ? rejected : exporter->batch_spans;
     tell_recovered(exporter);
-    atomic_fetch_add(&exporter->exported, exporter->batch_spans - rejected);
-    atomic_fetch_add(&exporter->dropped, rejected);
+    count_exported(exporter, exporter->batch_spans - (unsigned)rejected);
+    count_dropped(exporter, (unsigned)rejected);
     if (rejected)
         complain_of_some(exporter, why);
     else
@@ -191,7 +202,7 @@ static void succeed(struct gw_exporter *exporter, const struct gw_call_response 
 
 /* At the end there is no time for one that does not work. */
 static void fail(struct gw_exporter *exporter, const char *why, unsigned status) {
-    atomic_fetch_add(&exporter->dropped, exporter->batch_spans);
+    count_dropped(exporter, exporter->batch_spans);
     if (exporter->end_ms)
         drop_all(exporter);
     exporter->is_failing = true;
@@ -340,6 +351,7 @@ static void on_wake(evutil_socket_t fd, short what, void *user) {
 static void *run(void *user) {
     struct gw_exporter *exporter = user;
     event_base_dispatch(exporter->base);
+    gw_metric_end_thread();
     gw_log_end_thread();
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/secret.h"
+#include "http/trace_context.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,19 @@ struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_
     take_texts(trace, start);
     gw_span_begin(trace, roots[start->kind], GW_SPAN_NONE, start->started_us);
     trace->is_recording = tracer->is_recording;
+    return trace;
+}
+
+struct gw_trace *gw_trace_begin_request(struct gw_tracer *tracer, struct gw_trace_start *start,
+                                        const struct gw_message *message) {
+    struct gw_trace_context context;
+    gw_trace_context_read(&context, message);
+    start->method = gw_message_method(message);
+    start->path = gw_message_path(message);
+    start->parent = context.is_given ? &context.parent : NULL;
+    start->tracestate = gw_buf_str(&context.state);
+    struct gw_trace *trace = gw_trace_begin(tracer, start);
+    gw_trace_context_fini(&context);
     return trace;
 }
 

@@ -19,6 +19,7 @@
 #define GW_ENGINE_TRACE_H
 
 #include "base/log.h"
+#include "http/message.h"
 #include "policy/sampler.h"
 
 #include <stdatomic.h>
@@ -159,6 +160,10 @@ struct gw_trace_start {
 /* Held once, with new ids, but for that of a trace that goes on. `path` is cut at its query. NULL
  * where there is no tracer. */
 struct gw_trace *gw_trace_begin(struct gw_tracer *tracer, const struct gw_trace_start *start);
+
+/* The same of a request, whose head says its method, its path and the trace that it belongs to. */
+struct gw_trace *gw_trace_begin_request(struct gw_tracer *tracer, struct gw_trace_start *start,
+                                        const struct gw_message *message);
 void gw_trace_hold(struct gw_trace *trace);
 void gw_trace_let_go(struct gw_trace *trace); /* the last one finishes it */
 

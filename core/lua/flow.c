@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/timer.h"
-#include "http/trace_context.h"
 #include "policy/metric_core.h"
 
 #include <lauxlib.h>
@@ -246,22 +245,14 @@ static void run_ready(evutil_socket_t fd, short what, void *user) {
 /* --- requests --- */
 
 static struct gw_trace *begin_trace(const struct gw_flow *flow, const struct gw_message *message) {
-    struct gw_trace_context context;
-    gw_trace_context_read(&context, message);
     struct gw_trace_start start = {
         .kind = GW_TRACE_REQUEST,
         .generation = flow->state->host.generation,
         .started_us = gw_exchange_started_us(flow->exchange),
         .correlation_id = gw_str_from(flow->id),
-        .method = gw_message_method(message),
-        .path = gw_message_path(message),
         .route = gw_str_from(gw_flow_route(flow)->label),
-        .parent = context.is_given ? &context.parent : NULL,
-        .tracestate = gw_buf_str(&context.state),
     };
-    struct gw_trace *trace = gw_trace_begin(flow->state->host.tracer, &start);
-    gw_trace_context_fini(&context);
-    return trace;
+    return gw_trace_begin_request(flow->state->host.tracer, &start, message);
 }
 
 enum gw_route_outcome gw_flow_open(struct gw_state *state, struct gw_exchange *exchange,

@@ -132,6 +132,9 @@ static const struct gw_metric_options catalogue[GW_CORE_FAMILIES] = {
     [GW_CORE_JOBS_WAITING] = {"moongate_jobs_waiting", "Background jobs that wait", GAUGE, SET},
     [GW_CORE_LOG_DROPPED] = {"moongate_log_lines_dropped_total",
                              "Lines of the log that nobody took in time", TOTAL, SET},
+    [GW_CORE_TRACE_SPANS] = {"moongate_trace_spans_total",
+                             "Spans and their events on the way to a collector of traces", TOTAL,
+                             .labels = {"outcome"}},
     [GW_CORE_PROCESS_CPU] = {"process_cpu_seconds_total", "User and system CPU time", TOTAL, SET,
                              SECONDS},
     [GW_CORE_PROCESS_RESIDENT] = {"process_resident_memory_bytes", "Resident memory", GAUGE, SET,
@@ -167,6 +170,8 @@ static void find_series(void) {
         .sagas_parked = one(GW_CORE_SAGAS_PARKED, NULL),
         .undos_done = one(GW_CORE_UNDOS, "done"),
         .undos_failed = one(GW_CORE_UNDOS, "failed"),
+        .spans_exported = one(GW_CORE_TRACE_SPANS, "exported"),
+        .spans_dropped = one(GW_CORE_TRACE_SPANS, "dropped"),
     };
 }
 

@@ -53,6 +53,7 @@ enum gw_core_family {
     GW_CORE_JOBS_RUNNING,
     GW_CORE_JOBS_WAITING,
     GW_CORE_LOG_DROPPED,
+    GW_CORE_TRACE_SPANS,
     GW_CORE_PROCESS_CPU,
     GW_CORE_PROCESS_RESIDENT,
     GW_CORE_PROCESS_VIRTUAL,
@@ -70,6 +71,7 @@ extern struct gw_counts {
     struct gw_metric sagas_committed, sagas_undone, sagas_resolved;
     struct gw_metric sagas_open, sagas_parked;
     struct gw_metric undos_done, undos_failed;
+    struct gw_metric spans_exported, spans_dropped;
 } gw_count;
 
 /* Registers them all; once, before other threads start. Again it does nothing. */

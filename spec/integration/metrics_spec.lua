@@ -130,6 +130,7 @@ describe("metrics", function()
       assert.is_true(scrape("moongate_script_memory_bytes", { worker = worker }) > 100000)
     end
     assert.equal(0, scrape "moongate_log_lines_dropped_total")
+    assert.equal(0, scrape("moongate_trace_spans_total", { outcome = "dropped" }))
     assert.is_true(scrape "process_cpu_seconds_total" > 0)
     assert.is_true(scrape "process_resident_memory_bytes" > 1000000)
     assert.is_true(scrape "process_open_fds" > 5)

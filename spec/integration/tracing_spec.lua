@@ -298,6 +298,9 @@ describe("traces", function()
       local line <const> = gateway:await_log "traces are dropped"
       assert.same({ "warn", "Connection refused" }, { line.level, line.reason })
       assert.is_true(line.spans > 0)
+      local metrics <const> = gateway:admin("GET", "/metrics").body
+      local dropped <const> = metrics:match 'moongate_trace_spans_total{outcome="dropped"} (%d+)'
+      assert.is_true(tonumber(dropped) >= line.spans)
       assert.equal(0, gateway:stop())
     end)
 
