@@ -70,7 +70,7 @@ spec: build/spec/gateway_json.so
 	$(Q)busted --lua=/usr/bin/lua5.4 --run unit $(if $(REPORT),-o $(REPORT))
 
 ## integration: a real gateway and real backends over real sockets, under ASan and UBSan
-integration: build/prometheus/promtool
+integration: build/prometheus/promtool build/otlp/installed
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined build/asan/moongate
 	$(Q)MOONGATE=build/asan/moongate busted --lua=/usr/bin/lua5.4 --run integration $(if $(REPORT),-o $(REPORT))
 
