@@ -113,16 +113,16 @@ static void receive(struct gw_connection *connection) {
 
 /* --- Writing --- */
 
-static size_t waiting_bytes(const struct gw_connection *connection) {
+size_t gw_connection_waiting(const struct gw_connection *connection) {
     return connection->out.len - connection->out_at;
 }
 
 /* Until it is all sent or the socket takes no more; EAGAIN promises an event. */
 static void flush(struct gw_connection *connection) {
     struct gw_buf *out = &connection->out;
-    while (waiting_bytes(connection) > 0) {
+    while (gw_connection_waiting(connection) > 0) {
         ssize_t n = send(socket_of(connection), out->data + connection->out_at,
-                         waiting_bytes(connection), MSG_NOSIGNAL);
+                         gw_connection_waiting(connection), MSG_NOSIGNAL);
         if (n < 0) {
             connection->is_broken = errno != EAGAIN;
             return;
@@ -137,7 +137,7 @@ static void flush(struct gw_connection *connection) {
 static size_t send_both(struct gw_connection *connection, struct gw_str head, struct gw_str body) {
     struct iovec parts[] = {{(void *)head.data, head.len}, {(void *)body.data, body.len}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = body.len ? 2 : 1};
-    if (waiting_bytes(connection) > 0)
+    if (gw_connection_waiting(connection) > 0)
         return 0;
     ssize_t n = sendmsg(socket_of(connection), &message, MSG_NOSIGNAL);
     if (n < 0)
@@ -177,7 +177,7 @@ static void part(struct gw_connection *connection) {
 void gw_connection_proceed(struct gw_connection *connection) {
     if (connection->is_broken)
         gw_connection_close(connection);
-    else if (waiting_bytes(connection) > 0)
+    else if (gw_connection_waiting(connection) > 0)
         gw_connection_enter(connection, GW_PHASE_WRITE);
     else if (connection->is_closing)
         part(connection);
@@ -197,10 +197,18 @@ static bool is_gone(const struct gw_connection *connection, short what) {
 
 /* Its time starts anew only if the client took something. */
 static void go_on_writing(struct gw_connection *connection) {
-    size_t before = waiting_bytes(connection);
+    size_t before = gw_connection_waiting(connection);
     flush(connection);
-    if (connection->is_broken || waiting_bytes(connection) < before)
+    if (connection->is_broken || gw_connection_waiting(connection) < before)
         gw_connection_proceed(connection);
+}
+
+/* The client may be gone, or take what waits for it. */
+static void go_on_streaming(struct gw_connection *connection, short what) {
+    flush(connection);
+    if (connection->is_broken || is_gone(connection, what))
+        gw_connection_close(connection);
+    gw_connection_settle(connection);
 }
 
 static void discard(struct gw_connection *connection) {
@@ -224,6 +232,9 @@ void gw_connection_wake(struct gw_connection *connection, short what) {
     switch (connection->phase) {
     case GW_PHASE_WORK:
         watch_client(connection, what);
+        break;
+    case GW_PHASE_STREAM:
+        go_on_streaming(connection, what);
         break;
     case GW_PHASE_WRITE:
         go_on_writing(connection);

@@ -210,7 +210,7 @@ static bool can_skip_body(const struct gw_exchange *exchange) {
            message->content_length - exchange->body.len <= GW_SERVER_MAX_DISCARD;
 }
 
-static bool must_close(const struct gw_exchange *exchange, const struct gw_reply *reply) {
+bool gw_exchange_must_close(const struct gw_exchange *exchange, const struct gw_reply *reply) {
     const struct gw_connection *connection = exchange->connection;
     return connection->is_closing || connection->server->is_leaving || reply->close ||
            !exchange->parser.message.keep_alive ||
@@ -221,11 +221,11 @@ void gw_exchange_reply(struct gw_exchange *exchange, struct gw_reply *take) {
     struct gw_connection *connection = exchange->connection;
     struct gw_server *server = connection->server;
     assert(!exchange->is_answered && connection->phase != GW_PHASE_CLOSED);
-    connection->is_closing = must_close(exchange, take);
+    connection->is_closing = gw_exchange_must_close(exchange, take);
     if (take->status == 205) /* has a length, of 0 (RFC 9110, 15.3.6) */
         gw_buf_fini(&take->body);
     gw_buf_clear(&server->head);
-    gw_reply_append_head(&server->head, exchange, take, connection->is_closing);
+    gw_reply_append_head(&server->head, exchange, take, GW_REPLY_LENGTH, connection->is_closing);
     if (!gw_reply_has_body(exchange, take->status))
         gw_buf_fini(&take->body);
     size_t body_bytes = take->body.len;

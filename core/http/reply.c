@@ -48,7 +48,7 @@ static void append_connection(struct gw_buf *out, const struct gw_message *reque
 }
 
 void gw_reply_append_head(struct gw_buf *out, const struct gw_exchange *exchange,
-                          const struct gw_reply *reply, bool close) {
+                          const struct gw_reply *reply, enum gw_reply_length length, bool close) {
     struct gw_server *server = exchange->connection->server;
     const struct gw_message *request = &exchange->parser.message;
     append(out, "HTTP/1.1 ");
@@ -57,7 +57,9 @@ void gw_reply_append_head(struct gw_buf *out, const struct gw_exchange *exchange
     append(out, gw_status_text(reply->status));
     append(out, "\r\nDate: ");
     append(out, date(server));
-    if (may_have_length(reply->status)) {
+    if (length == GW_REPLY_CHUNKED) {
+        append(out, "\r\nTransfer-Encoding: chunked");
+    } else if (length == GW_REPLY_LENGTH && may_have_length(reply->status)) {
         append(out, "\r\nContent-Length: ");
         append_number(out, reply->body.len);
     }

@@ -100,6 +100,22 @@ void gw_exchange_set_max_body(struct gw_exchange *exchange, uint64_t bytes); /* 
  * exchange that on_abort or on_replied is being told of. */
 void gw_exchange_reply(struct gw_exchange *exchange, struct gw_reply *take);
 
+/* --- A response whose end is not known yet ---
+ *
+ * begin() sends the head, and from then on the exchange is valid until end(), until send() says
+ * false, until gw_exchange_drop(), or until on_abort returns. The body goes out as it is sent:
+ * chunked, or to a client of HTTP/1.0 up to the end of the connection. on_replied comes with the
+ * end. Meanwhile no time limit is the server's. */
+
+/* From on_request or later; not for HEAD. `reply` has no body; its fields are taken. */
+void gw_exchange_stream_begin(struct gw_exchange *exchange, struct gw_reply *take);
+
+/* False, and the connection is closed without on_abort, if the client is gone, or so slow that more
+ * than GW_STREAM_MAX_WAITING bytes would wait for it. */
+#define GW_STREAM_MAX_WAITING ((size_t)2 << 20)
+bool gw_exchange_stream_send(struct gw_exchange *exchange, struct gw_str piece);
+void gw_exchange_stream_end(struct gw_exchange *exchange);
+
 /* Replies with application/problem+json (RFC 9457): `detail` may be NULL. */
 void gw_exchange_reply_problem(struct gw_exchange *exchange, unsigned status, const char *detail);
 

@@ -1,13 +1,14 @@
-/* The inside of the server, shared by server.c, connection.c, waiting.c, exchange.c and reply.c and
- * included by nobody else.
+/* The inside of the server, shared by server.c, connection.c, waiting.c, exchange.c, stream.c and
+ * reply.c and included by nobody else.
  *
  * Ownership: server > connection > exchange. A connection has an exchange only while there is a
  * request, so that an idle one is nothing but its socket, one event and this struct; exchanges,
  * with the buffers of their parsers, are reused.
  *
  * Order: a connection does one thing at a time. It reads (IDLE, HEAD, BODY), waits for the handler
- * (WORK), waits for the client to take the response (WRITE), or sees the client off (LINGER). Bytes
- * beyond the current request stay in `kept` or in the kernel until it reads again. */
+ * (WORK), sends what that has to say (STREAM), waits for the client to take the response (WRITE),
+ * or sees the client off (LINGER). Bytes beyond the current request stay in `kept` or in the kernel
+ * until it reads again. */
 #ifndef GW_HTTP_SERVER_INTERNAL_H
 #define GW_HTTP_SERVER_INTERNAL_H
 
@@ -33,6 +34,7 @@ enum gw_phase {
     GW_PHASE_HEAD,   /* a request has begun */
     GW_PHASE_BODY,   /* its head is in; also while the body of an answered request is discarded */
     GW_PHASE_WORK,   /* the handler has it all: nothing is read, and no time limit is ours */
+    GW_PHASE_STREAM, /* the handler sends the response piece by piece: as in WORK */
     GW_PHASE_WRITE,  /* `out` waits for the client: nothing is read */
     GW_PHASE_LINGER, /* answered and shut down; what still comes is discarded */
     GW_PHASE_CLOSED, /* the socket is closed; freed by gw_connection_settle() */
@@ -53,6 +55,9 @@ struct gw_exchange {
     bool is_told;       /* on_head was called */
     bool is_complete;   /* all of the request is parsed */
     bool is_answered;   /* or dropped: the handler has no further business with it */
+    bool is_chunked;    /* while in STREAM: else its end is the connection's */
+    unsigned status;    /* while in STREAM, as body_bytes: of the response */
+    size_t body_bytes;
     uint8_t id_len;
     char id[GW_ID_MAX + 1];
 };
@@ -136,6 +141,9 @@ void gw_connection_open(struct gw_server *server, evutil_socket_t fd, const stru
 void gw_connection_send(struct gw_connection *connection, struct gw_str head,
                         struct gw_buf *take_body);
 
+/* What the socket has not taken yet. */
+size_t gw_connection_waiting(const struct gw_connection *connection);
+
 /* Goes on after something was sent: waits for the socket, ends, or reads. */
 void gw_connection_proceed(struct gw_connection *connection);
 
@@ -157,6 +165,9 @@ void gw_connection_settle(struct gw_connection *connection);
 /* --- exchange.c --- */
 
 void gw_exchange_begin(struct gw_connection *connection);
+
+/* Whether the connection has to end with this reply. */
+bool gw_exchange_must_close(const struct gw_exchange *exchange, const struct gw_reply *reply);
 void gw_exchange_release(struct gw_exchange *exchange); /* for reuse */
 void gw_exchange_free_spare(struct gw_server *server);
 
@@ -170,8 +181,11 @@ void gw_exchange_expire(struct gw_exchange *exchange); /* 408 */
 
 /* --- reply.c --- */
 
+/* How the end of the body is found. */
+enum gw_reply_length { GW_REPLY_LENGTH, GW_REPLY_CHUNKED, GW_REPLY_UNTIL_CLOSE };
+
 bool gw_reply_has_body(const struct gw_exchange *exchange, unsigned status);
 void gw_reply_append_head(struct gw_buf *out, const struct gw_exchange *exchange,
-                          const struct gw_reply *reply, bool close);
+                          const struct gw_reply *reply, enum gw_reply_length length, bool close);
 
 #endif
