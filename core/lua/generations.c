@@ -74,16 +74,21 @@ static struct gw_sources *read_folder(struct gw_generations *g, struct gw_buf *e
 static void clear_failure(struct gw_generations *g) {
     g->failure.is_set = false;
     gw_buf_clear(&g->failure.errors);
+    gw_sources_free(g->failure.sources);
+    g->failure.sources = NULL;
 }
 
 /* `errors` is what has gone wrong with the folder as it is now. */
-static void set_failure(struct gw_generations *g, struct gw_str errors) {
+static void set_failure(struct gw_generations *g, struct gw_str errors,
+                        struct gw_sources *take_sources) {
     if (!g->failure.is_set)
         g->failure.since_ms = gw_clock_wall_ms();
     g->failure.is_set = true;
     memcpy(g->failure.sha256, g->disk, sizeof g->disk);
     gw_buf_clear(&g->failure.errors);
     gw_buf_append_str(&g->failure.errors, errors);
+    gw_sources_free(g->failure.sources);
+    g->failure.sources = take_sources;
 }
 
 static bool is_known_failure(const struct gw_generations *g, struct gw_str errors) {
@@ -169,17 +174,20 @@ static enum gw_reload load(struct gw_generations *g, struct gw_sources *take_sou
 /* Scripts that were just read, or could not be. */
 static enum gw_reload load_folder(struct gw_generations *g, struct gw_sources *take_sources,
                                   const char *origin, struct gw_buf *errors) {
+    struct gw_sources *kept = take_sources ? gw_sources_keep(take_sources) : NULL;
     enum gw_reload outcome =
         take_sources ? load(g, take_sources, origin, errors) : GW_RELOAD_BROKEN;
     if (!take_sources)
         gw_metric_add(gw_count.loads_failed, 1);
     if (outcome == GW_RELOAD_DONE) {
+        gw_sources_free(kept);
         clear_failure(g);
         g->is_held = g->is_last_good = false;
-    } else if (g->live) {
-        set_failure(g, gw_buf_str(errors));
-        log_faults(g, "scripts not reloaded", origin, gw_buf_str(errors));
+        return outcome;
     }
+    set_failure(g, gw_buf_str(errors), kept);
+    if (g->live)
+        log_faults(g, "scripts not reloaded", origin, gw_buf_str(errors));
     return outcome;
 }
 
@@ -283,10 +291,7 @@ static bool start_from_last_good(struct gw_generations *g, struct gw_buf *errors
 bool gw_generations_start(struct gw_generations *g, struct gw_buf *errors) {
     if (load_folder(g, read_folder(g, errors), "start", errors) == GW_RELOAD_DONE)
         return true;
-    if (!g->settings->last_good)
-        return false;
-    set_failure(g, gw_buf_str(errors));
-    return start_from_last_good(g, errors);
+    return g->settings->last_good && start_from_last_good(g, errors);
 }
 
 void gw_generations_complain(const struct gw_generations *g) {
@@ -330,5 +335,6 @@ void gw_generations_fini(struct gw_generations *g) {
     gw_generation_free(g->live);
     gw_history_fini(&g->history);
     gw_buf_fini(&g->failure.errors);
+    gw_sources_free(g->failure.sources);
     free(g->hosts);
 }

@@ -38,6 +38,7 @@ struct gw_generations {
         int64_t since_ms;                 /* wall clock; of the first in a row */
         char sha256[GW_SHA256_TEXT_SIZE]; /* as `disk` */
         struct gw_buf errors;             /* as gw_generation_build() tells them */
+        struct gw_sources *sources;       /* kept; NULL: the folder could not be read */
     } failure;
 };
 

@@ -109,6 +109,8 @@ static void one_that_fails_changes_nothing(void **state) {
     assert_int_equal(n_live, 1);
     assert_true(generations.failure.is_set);
     assert_non_null(strstr(generations.failure.errors.data, "init.lua:4:"));
+    assert_true(gw_str_equal(gw_buf_str(&generations.failure.sources->items[0].text),
+                             GW_STR(GOOD("two") "x =\n")));
     int64_t since_ms = generations.failure.since_ms;
     assert_int_equal(gw_generations_look(&generations), GW_RELOAD_UNCHANGED); /* is known */
     put("s/init.lua", GOOD("two") "y =\n");
@@ -117,6 +119,7 @@ static void one_that_fails_changes_nothing(void **state) {
     put("s/init.lua", GOOD("two"));
     assert_int_equal(gw_generations_look(&generations), GW_RELOAD_DONE);
     assert_false(generations.failure.is_set);
+    assert_null(generations.failure.sources);
     assert_int_equal(generations.live->number, 2);
 }
 
@@ -138,6 +141,7 @@ static void a_folder_that_is_missing_is_a_failure(void **state) {
     assert_int_equal(gw_generations_look(&generations), GW_RELOAD_BROKEN);
     assert_int_equal(gw_generations_look(&generations), GW_RELOAD_UNCHANGED);
     assert_string_equal(generations.disk, "");
+    assert_null(generations.failure.sources);
     rename(at("away"), at("s"));
     assert_int_equal(gw_generations_look(&generations), GW_RELOAD_UNCHANGED);
     assert_false(generations.failure.is_set);
