@@ -71,13 +71,17 @@ extern const struct gw_embedded gw_admin_files[];
 
 /* --- Who answers --- */
 
-/* status.c */
+/* status.c; the first for who else shows it: a member, "failure" */
+void gw_admin_append_failure(struct gw_buf *out, const struct gw_generations *generations);
 void gw_admin_status(const struct gw_admin_question *question);
 
 /* generations.c; the first three for status.c, too */
 const struct gw_record *gw_admin_live_record(const struct gw_admin *admin);
 void gw_admin_append_record(struct gw_buf *out, const struct gw_record *record); /* its members */
-void gw_admin_append_faults(struct gw_buf *out, struct gw_str errors); /* a member, "errors" */
+/* A member, "errors". `sources` are those that have them, for an excerpt; NULL: they are not known.
+ */
+void gw_admin_append_faults(struct gw_buf *out, struct gw_str errors,
+                            const struct gw_sources *sources);
 void gw_admin_generations(const struct gw_admin_question *question);
 void gw_admin_diff(const struct gw_admin_question *question);
 void gw_admin_reload(const struct gw_admin_question *question);

@@ -2,6 +2,7 @@
  * and how to replace them. */
 #include "admin/admin_internal.h"
 
+#include "admin/excerpt.h"
 #include "base/clock.h"
 #include "base/diff.h"
 #include "base/fault.h"
@@ -18,7 +19,8 @@ const struct gw_record *gw_admin_live_record(const struct gw_admin *admin) {
 
 /* --- What is wrong --- */
 
-static void append_fault(struct gw_buf *out, const struct gw_fault *fault) {
+static void append_fault(struct gw_buf *out, const struct gw_fault *fault,
+                         const struct gw_sources *sources) {
     gw_json_open(out, '{');
     if (fault->file.len)
         gw_json_member_str(out, "file", fault->file);
@@ -27,15 +29,17 @@ static void append_fault(struct gw_buf *out, const struct gw_fault *fault) {
     if (fault->column)
         gw_json_member_int(out, "column", fault->column);
     gw_json_member_str(out, "message", fault->message);
+    gw_excerpt_append(out, sources, fault);
     gw_json_close(out, '}');
 }
 
-void gw_admin_append_faults(struct gw_buf *out, struct gw_str errors) {
+void gw_admin_append_faults(struct gw_buf *out, struct gw_str errors,
+                            const struct gw_sources *sources) {
     struct gw_fault fault;
     gw_json_key(out, "errors");
     gw_json_open(out, '[');
     while (gw_fault_next(&errors, &fault))
-        append_fault(out, &fault);
+        append_fault(out, &fault, sources);
     gw_json_close(out, ']');
 }
 
@@ -188,7 +192,7 @@ static void reply_broken(struct gw_admin *admin, struct gw_exchange *exchange,
         gw_exchange_make_problem(exchange, &reply, 422, "the scripts cannot be loaded");
         reply.body.len--; /* the bracket, since there is more to say */
         gw_json_member_int(&reply.body, "generation", admin->parts.generations->live->number);
-        gw_admin_append_faults(&reply.body, gw_buf_str(errors));
+        gw_admin_append_faults(&reply.body, gw_buf_str(errors), NULL);
         gw_json_close(&reply.body, '}');
     }
     gw_exchange_reply(exchange, &reply);

@@ -29,7 +29,7 @@ static void append_readiness(struct gw_buf *out, const struct gw_admin *admin) {
     gw_json_member_str_or_null(out, "not_ready_because", gw_str_from(reason ? reason : ""));
 }
 
-static void append_failure(struct gw_buf *out, const struct gw_generations *generations) {
+void gw_admin_append_failure(struct gw_buf *out, const struct gw_generations *generations) {
     gw_json_key(out, "failure");
     if (!generations->failure.is_set) {
         gw_json_null(out);
@@ -37,7 +37,8 @@ static void append_failure(struct gw_buf *out, const struct gw_generations *gene
     }
     gw_json_open(out, '{');
     gw_json_member_time(out, "since", generations->failure.since_ms);
-    gw_admin_append_faults(out, gw_buf_str(&generations->failure.errors));
+    gw_admin_append_faults(out, gw_buf_str(&generations->failure.errors),
+                           generations->failure.sources);
     gw_json_close(out, '}');
 }
 
@@ -50,7 +51,7 @@ static void append_scripts(struct gw_buf *out, const struct gw_admin *admin) {
     gw_json_member_bool(out, "disk_differs", disk_differs(g));
     gw_json_member_bool(out, "held", g->is_held);
     gw_json_member_bool(out, "last_good", g->is_last_good);
-    append_failure(out, g);
+    gw_admin_append_failure(out, g);
     gw_json_member_int(out, "lua_states", (1 + (int64_t)g->n_retired) * g->n_hosts);
 }
 
