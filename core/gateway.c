@@ -258,6 +258,7 @@ static void drain_workers(evutil_socket_t fd, short what, void *user) {
     struct gateway *gateway = user;
     for (unsigned i = 0; i < gateway->settings->workers; i++)
         gw_worker_drain(gateway->workers[i]);
+    gw_admin_drain(gateway->admin);
     event_base_loopbreak(gateway->base);
 }
 

@@ -1,5 +1,6 @@
 #include "admin/admin_internal.h"
 
+#include "admin/files.h"
 #include "admin/guard.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -8,17 +9,31 @@
 
 #define MAX_BODY (64 * 1024) /* bytes */
 
+static unsigned guard(const struct gw_admin *admin, const struct gw_message *message,
+                      const char **detail) {
+    const struct gw_settings *settings = admin->parts.settings;
+    uint16_t port = gw_server_port(admin->server);
+    if (gw_admin_find_file(gw_message_path(message)))
+        return gw_admin_guard_file(settings, port, message, detail);
+    return gw_admin_guard(settings, port, message, detail);
+}
+
 static void on_head(struct gw_exchange *exchange, void *user) {
     struct gw_admin *admin = user;
     const char *detail;
-    unsigned status = gw_admin_guard(admin->parts.settings, gw_server_port(admin->server),
-                                     gw_exchange_message(exchange), &detail);
+    const struct gw_message *message = gw_exchange_message(exchange);
+    unsigned status = guard(admin, message, &detail);
     if (status)
         gw_admin_refuse(exchange, status, detail);
 }
 
 static void on_request(struct gw_exchange *exchange, void *user) {
-    gw_admin_dispatch(user, exchange);
+    const struct gw_embedded *file =
+        gw_admin_find_file(gw_message_path(gw_exchange_message(exchange)));
+    if (file)
+        gw_admin_answer_file(exchange, file);
+    else
+        gw_admin_dispatch(user, exchange);
 }
 
 static void on_abort(struct gw_exchange *exchange, void *user) {
@@ -26,12 +41,20 @@ static void on_abort(struct gw_exchange *exchange, void *user) {
     gw_admin_abort(exchange);
 }
 
+/* Who only looks does so again and again: a scraper, a dashboard. */
+static enum gw_log_level level_of(const struct gw_message *message, unsigned status) {
+    struct gw_str method = gw_message_method(message);
+    bool only_looks = gw_str_equal(method, GW_STR("GET")) || gw_str_equal(method, GW_STR("HEAD"));
+    return only_looks && status < 400 ? GW_LOG_DEBUG : GW_LOG_INFO;
+}
+
 static void on_replied(struct gw_exchange *exchange, unsigned status, size_t bytes, void *user) {
     (void)bytes, (void)user;
-    if (!gw_log_enabled(GW_LOG_INFO))
-        return;
     const struct gw_message *message = gw_exchange_message(exchange);
-    struct gw_buf *line = gw_log_begin(GW_LOG_INFO, "admin request");
+    enum gw_log_level level = level_of(message, status);
+    if (!gw_log_enabled(level))
+        return;
+    struct gw_buf *line = gw_log_begin(level, "admin request");
     gw_log_str(line, "correlation_id", gw_exchange_id(exchange));
     gw_log_str(line, "method", gw_message_method(message));
     gw_log_str(line, "path", gw_message_path(message));
@@ -95,6 +118,7 @@ struct gw_admin *gw_admin_new(struct event_base *base, const struct gw_admin_par
     }
     admin->router = gw_admin_new_router();
     admin->journal_port = gw_journal_port_new(parts->journal, base);
+    admin->events = gw_admin_events_new(admin, base);
     admin->jobs = new_asking_runner(parts, base);
     return admin;
 }
@@ -107,12 +131,18 @@ void gw_admin_leave(struct gw_admin *admin) {
     gw_server_leave(admin->server);
 }
 
+void gw_admin_drain(struct gw_admin *admin) {
+    gw_admin_events_end(admin->events);
+}
+
 void gw_admin_free(struct gw_admin *admin) {
     if (!admin)
         return;
+    gw_admin_drain(admin);
     gw_server_free(admin->server); /* what waits for an answer is ended by it */
     gw_journal_port_free(admin->journal_port);
     gw_job_runner_free(admin->jobs);
     gw_router_free(admin->router);
+    gw_admin_events_free(admin->events);
     free(admin);
 }

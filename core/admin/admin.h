@@ -3,7 +3,8 @@
  * asked for is done before it answers. Owned by the gateway, used by the control thread only.
  *
  * Who may ask: whoever reaches the address, and knows ADMIN_TOKEN if that is set; but no page in a
- * browser that is not the listener's own, see guard.h. Each call is one line of the log.
+ * browser that is not the listener's own, see guard.h. Each call is one line of the log; one that
+ * only looks, and is answered, of its debug level.
  *
  * Answers are JSON, or plain text for people if the caller accepts text/plain first. What can be
  * asked is the table of calls.c, and described in openapi.json. */
@@ -41,5 +42,8 @@ void gw_admin_free(struct gw_admin *admin);
 
 /* Once more, when the shutdown begins: as gw_server_leave(). */
 void gw_admin_leave(struct gw_admin *admin);
+
+/* Later, when the control loop ends: so do the event streams. */
+void gw_admin_drain(struct gw_admin *admin);
 
 #endif

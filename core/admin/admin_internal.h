@@ -14,6 +14,7 @@ struct gw_admin {
     struct gw_server *server;             /* owned */
     struct gw_router *router;             /* owned; leads to the index of a call */
     int64_t started_ms;                   /* monotonic */
+    struct gw_admin_events *events;       /* owned; events.c's */
     struct gw_journal_port *journal_port; /* owned; for questions about sagas */
     struct gw_job_runner *jobs;           /* owned; runs none, for questions about jobs */
 };
@@ -71,9 +72,15 @@ extern const struct gw_embedded gw_admin_files[];
 
 /* --- Who answers --- */
 
-/* status.c; the first for who else shows it: a member, "failure" */
+/* status.c; the first one for events.c, too */
 void gw_admin_append_failure(struct gw_buf *out, const struct gw_generations *generations);
 void gw_admin_status(const struct gw_admin_question *question);
+
+/* events.c */
+struct gw_admin_events *gw_admin_events_new(struct gw_admin *admin, struct event_base *base);
+void gw_admin_events_end(struct gw_admin_events *events); /* of all streams */
+void gw_admin_events_free(struct gw_admin_events *events);
+void gw_admin_events(const struct gw_admin_question *question);
 
 /* generations.c; the first three for status.c, too */
 const struct gw_record *gw_admin_live_record(const struct gw_admin *admin);

@@ -25,6 +25,8 @@ const struct gw_admin_call gw_admin_calls[] = {
     {"GET", "/admin/jobs/:id", "", "", gw_admin_job},
     {"POST", "/admin/jobs/:id/cancel", "", "", gw_admin_cancel_job},
 
+    {"GET", "/admin/events", "", "", gw_admin_events},
+
     {"GET", "/admin/generations", "", "", gw_admin_generations},
     {"GET", "/admin/generations/:number/diff", "", "", gw_admin_diff},
     {"POST", "/admin/reload", "", "", gw_admin_reload},

@@ -88,14 +88,38 @@ static bool knows_token(const struct gw_settings *settings, const struct gw_mess
            is_equal_in_constant_time(gw_str_trim(token), settings->admin_token);
 }
 
+static unsigned refuse_host(const struct gw_settings *settings, uint16_t port,
+                            const struct gw_message *message, const char **detail) {
+    *detail = "this is not a name of the admin listener's";
+    return is_own_host(settings, port, gw_message_host(message)) ? 0 : 421;
+}
+
+static unsigned refuse_site(const struct gw_message *message, const char **detail) {
+    *detail = "requests of other sites' pages are not answered";
+    return is_of_another_site(message) ? 403 : 0;
+}
+
 unsigned gw_admin_guard(const struct gw_settings *settings, uint16_t port,
                         const struct gw_message *message, const char **detail) {
-    *detail = "this is not a name of the admin listener's";
-    if (!is_own_host(settings, port, gw_message_host(message)))
-        return 421;
-    *detail = "requests of other sites' pages are not answered";
-    if (is_of_another_site(message))
-        return 403;
+    unsigned status = refuse_host(settings, port, message, detail);
+    if (!status)
+        status = refuse_site(message, detail);
+    if (status)
+        return status;
     *detail = "this needs the token that ADMIN_TOKEN has";
     return knows_token(settings, message) ? 0 : 401;
+}
+
+/* Whoever follows a link sees the page as a whole, and where it leads. */
+static bool is_navigation(const struct gw_message *message) {
+    return gw_str_equal(field(message, GW_STR("sec-fetch-mode")), GW_STR("navigate")) &&
+           gw_str_equal(field(message, GW_STR("sec-fetch-dest")), GW_STR("document"));
+}
+
+unsigned gw_admin_guard_file(const struct gw_settings *settings, uint16_t port,
+                             const struct gw_message *message, const char **detail) {
+    unsigned status = refuse_host(settings, port, message, detail);
+    if (status || is_navigation(message))
+        return status;
+    return refuse_site(message, detail);
 }

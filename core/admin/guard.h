@@ -11,4 +11,9 @@
 unsigned gw_admin_guard(const struct gw_settings *settings, uint16_t port,
                         const struct gw_message *message, const char **detail);
 
+/* The same for the dashboard's own files, which have no data: the token is not asked for, and a
+ * link to the page may stand anywhere. */
+unsigned gw_admin_guard_file(const struct gw_settings *settings, uint16_t port,
+                             const struct gw_message *message, const char **detail);
+
 #endif

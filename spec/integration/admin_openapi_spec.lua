@@ -1,5 +1,6 @@
 -- Each call that openapi.json describes is made, and its answer is as described.
 local files <const> = require "support.files"
+local http <const> = require "support.http"
 local openapi <const> = require "support.openapi"
 local poll <const> = require "support.poll"
 local process <const> = require "support.process"
@@ -89,6 +90,24 @@ describe("the admin listener's document", function()
     ask("GET", "/admin/requests", nil, { query = "?status=lost" })
   end
 
+  -- A stream has no end: what is held against the document is how it begins.
+  local function ask_about_events()
+    local stream <const> = assert(http.connect(gateway.admin_port))
+    stream:send(http.format("GET", "/admin/events", { host = "127.0.0.1:" .. gateway.admin_port }))
+    local status <const> = stream.socket:receive "*l"
+    repeat
+      local line <const> = stream.socket:receive "*l"
+      local type <const> = line:match "^Content%-Type: (.+)$"
+      if type then
+        record.exchanges[#record.exchanges + 1] = {
+          method = "GET", path = "/admin/events", status = tonumber(status:match " (%d+) "),
+          type = type, body = "",
+        }
+      end
+    until line == ""
+    stream:close()
+  end
+
   it("says what each call answers", function()
     ask("GET", "/metrics")
     ask("GET", "/metrics", nil, { headers = { "Accept: application/openmetrics-text" } })
@@ -98,6 +117,7 @@ describe("the admin listener's document", function()
     ask("PUT", "/admin/log-level", nil, { json = { level = "warn" } })
     ask("PUT", "/admin/log-level", nil, { json = { level = "loud" } })
     ask("PUT", "/admin/log-level", nil, { json = { level = "info" } })
+    ask_about_events()
     ask_about_scripts()
     ask_about_sagas()
     ask_about_jobs()

@@ -142,7 +142,7 @@ describe("the admin listener", function()
 
   it("has no other paths and methods", function()
     start()
-    assert.equal(404, gateway:admin("GET", "/").status)
+    assert.equal(404, gateway:admin("GET", "/admin").status)
     local response <const> = gateway:admin("GET", "/admin/reload")
     assert.same({ 405, "POST, OPTIONS" }, { response.status, response.headers.allow })
     assert.equal(404, gateway:get("/admin/status").status) -- nor the other listener these
