@@ -69,8 +69,12 @@ tsan:
 spec: build/spec/gateway_json.so
 	$(Q)busted --lua=/usr/bin/lua5.4 --run unit $(if $(REPORT),-o $(REPORT))
 
+## dashboard: what the page's own scripts conclude, without a browser
+dashboard:
+	$(Q)node --test --test-reporter=tap tests/dashboard/*.test.js
+
 ## integration: a real gateway and real backends over real sockets, under ASan and UBSan
-integration: build/prometheus/promtool build/otlp/installed
+integration: build/prometheus/promtool build/otlp/installed build/spec/no_netlink.so
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined build/asan/moongate
 	$(Q)MOONGATE=build/asan/moongate busted --lua=/usr/bin/lua5.4 --run integration $(if $(REPORT),-o $(REPORT))
 
@@ -123,6 +127,15 @@ bench-orders: deps-bench
 ## journal-million: start and size of a journal of COUNT (1000000) finished orders; a minute or two
 journal-million: $(BUILD)/bench/journal_million
 	$(Q)tests/bench/in_folder $< $(or $(COUNT),1000000)
+
+## screenshots: docs/dashboard-*.png, anew, of a shop with trouble; about two minutes
+screenshots: deps-screenshots build/spec/no_netlink.so
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)MOONGATE=$(BUILD)/moongate lua5.4 tests/screenshots/main.lua
+
+## vendor: fetch anew what package-lock.json names of npm, for the dashboard and its spec
+vendor: deps-vendor
+	$(Q).ci/vendor
 
 ## fmt: format the C sources in place
 fmt:
@@ -227,6 +240,11 @@ build/otlp/installed: tests/otlp/package.json tests/otlp/package-lock.json
 	$(Q)npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	$(Q)touch $@
 
+# For the browser that the dashboard's spec drives.
+build/spec/no_netlink.so: tests/browser/no_netlink.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -O2 -std=c11 -Wall -Wextra $(WERROR) -shared -fPIC -o $@ $<
+
 # A fuzz target is the whole core but main, under clang's libFuzzer and sanitizers.
 FUZZ_SOURCES := $(filter-out core/main.c,$(SOURCES))
 build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(EMBEDDED)
@@ -236,7 +254,7 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(EMBEDDED)
 	    -DGW_VERSION='"fuzz"' -o $@ $< $(FUZZ_SOURCES) $(EMBEDDED) $(LDLIBS)
 
 # Debian packages, by purpose. As root what is missing is installed; otherwise the command is shown.
-deps-build deps-test deps-bench deps-deb: deps-%:
+deps-build deps-test deps-bench deps-deb deps-screenshots deps-vendor: deps-%:
 	$(Q).ci/deps $*
 
 deps-test: build/prometheus/promtool
@@ -247,5 +265,6 @@ build/prometheus/promtool:
 
 .PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \
     bench-journal bench-orders journal-million fmt man install dist deb test-deploy test-deb clean help run-units \
-    deps-build deps-test deps-bench deps-deb
+    deps-build deps-test deps-bench deps-deb \
+    dashboard screenshots vendor deps-screenshots deps-vendor
 .SECONDARY:
