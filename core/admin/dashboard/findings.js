@@ -48,7 +48,9 @@ function ofBreaker(b) {
   return [{ tone: tone === "off" ? "warn" : tone, text, since: b.since }];
 }
 
+// Of one whose breaker is open it goes without saying.
 function ofErrors(b, history) {
+  if (["open", "forced_open"].includes(b.state)) return [];
   if (!b.now.per_s || !(b.now.errors_per_s / b.now.per_s >= FAILING)) return [];
   const began = since(history.points(series.backend(b.name, "errors_per_s")), 0);
   const last = b.last_error ? `, the last with: ${b.last_error}` : "";
