@@ -32,7 +32,8 @@ local function capabilities(folder)
 end
 
 local function environment(folder)
-  local preloaded <const> = os.getenv "PWD" .. "/build/spec/no_netlink.so"
+  local pipe <close> = assert(io.popen "pwd")
+  local preloaded <const> = pipe:read "l" .. "/build/spec/no_netlink.so"
   return { HOME = folder, TMPDIR = folder, LD_PRELOAD = preloaded }
 end
 

@@ -71,7 +71,7 @@ class Chart {
         cursor: { y: false, points: { size: 6 }, drag: { x: false }, sync: { key: "now" } } }
       : BARE;
     this.plot = new uPlot({
-      ...this.size, ...rest, padding: format ? [6, 4, 0, 0] : [2, 0, 2, 0],
+      ...this.size, ...rest, padding: format ? [6, 16, 0, 0] : [2, 0, 2, 0],
       scales: { x: { time: true, range: lastMinutes }, y: { range: fromZero(least) } },
       series: [{}, ...lines(this.options.lines)],
     }, this.data, this.box);

@@ -25,6 +25,7 @@ function childrenOf(spans) {
   return below;
 }
 
+const isCall = (span) => span.kind === "call" || span.kind === "undo";
 const isPhase = (span) => PHASES.includes(span.kind);
 
 // In the order of reading: parents first, each with how deep it is and its phases.
@@ -59,7 +60,7 @@ function shares(request) {
   const groups = new Map();
   const add = (who, span) => groups.set(who, [...(groups.get(who) ?? []), intervalOf(span)]);
   for (const span of request.spans) {
-    if (span.kind === "call") add(span.backend ?? span.name, span);
+    if (isCall(span)) add(span.backend ?? span.name, span);
     if (span.kind === "script") add("script", span);
     if (span.kind === "journal") add("journal", span);
     if (span.kind === "parse") add("receiving it", span);
@@ -98,6 +99,7 @@ function nameOf(span) {
   const kind = NAMES[span.kind] ?? span.kind.replaceAll("_", " ");
   if (span.kind === "attempt") return `${kind} ${span.attempt ?? ""}`.trim();
   if (span.kind === "call") return span.backend ?? span.name ?? kind;
+  if (span.kind === "undo") return `${kind}: ${span.backend ?? span.name}`;
   if (span.kind === "request" || span.kind === "script" || span.kind === "parse") return kind;
   const name = span.name ?? "";
   return name && name !== span.kind ? `${kind}: ${name}` : kind;
@@ -109,9 +111,9 @@ function callOf(span) {
 
 function detailsOf(span, phases) {
   const words = [];
-  if (span.kind === "call" && callOf(span)) words.push(el("code", {}, callOf(span)));
+  if (isCall(span) && callOf(span)) words.push(el("code", {}, callOf(span)));
   if (span.host) words.push(el("code", {}, span.host));
-  if (span.failure) words.push(el("strong", { class: "is-bad" }, String(span.failure).replaceAll("_", " ")));
+  if (span.failure && span.failure !== "status") words.push(el("strong", { class: "is-bad" }, String(span.failure).replaceAll("_", " ")));
   if (span.status) words.push(el("span", { class: span.status >= 500 ? "is-bad" : "" }, `${span.status}`));
   if (phases.length)
     words.push(phases.filter((p) => p.duration_ms > 0).map((p) => `${p.kind} ${duration(p.duration_ms)}`).join(", "));
