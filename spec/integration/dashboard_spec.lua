@@ -312,7 +312,11 @@ describe("the dashboard", function()
     demo:break_down("pricing", { status = 500 })
     gateway:post("/api/v1/orders", { items = { { productId = "TEST-002", quantity = 1 } } })
     open()
-    browser:await("#sagas", "undo is due tried 5 times") -- and not again for some seconds
+    browser:await("#sagas", "undo is due")
+    local id <const> = gateway:admin("GET", "/admin/sagas?open").json.sagas[1].id
+    poll("a pause of some seconds", function()
+      return gateway:admin("GET", "/admin/sagas/" .. id).json.steps[1].undo_attempts >= 6
+    end)
     demo:repair()
     browser:click "#sagas .actions button:nth-of-type(1)"
     browser:click "#sagas .confirm [type=submit]"
