@@ -34,8 +34,11 @@ describe("the dashboard", function()
     end
   end)
   teardown(function()
-    if browser then browser:close() end
+    local ok <const>, problem <const> = pcall(function()
+      if browser then browser:close() end
+    end)
     process.end_all()
+    assert(ok, problem)
   end)
 
   -- Anew, also if nothing but what follows the # differs.
