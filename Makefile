@@ -25,7 +25,7 @@ LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
 
 SOURCES  := $(sort $(shell find core -name '*.c'))
 PRELUDE  := $(sort $(filter-out %/types.lua,$(shell find core/lua/prelude -name '*.lua')))
-ADMIN    := $(sort $(shell find core/admin -type f ! -name '*.[ch]'))
+ADMIN    := $(sort $(shell find core/admin -type f ! -name '*.[ch]' ! -name 'package*.json'))
 EMBEDDED := $(BUILD)/core/lua/prelude.gen.c $(BUILD)/core/admin/files.gen.c
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(EMBEDDED:.c=.o)
 LIBRARY  := $(filter-out $(BUILD)/core/main.o,$(OBJECTS))
@@ -71,7 +71,7 @@ spec: build/spec/gateway_json.so
 
 ## dashboard: what the page's own scripts conclude, without a browser
 dashboard:
-	$(Q)node --test --test-reporter=tap tests/dashboard/*.test.js
+	$(Q)node --test --test-reporter=tap tests/dashboard/*.test.mjs
 
 ## integration: a real gateway and real backends over real sockets, under ASan and UBSan
 integration: build/prometheus/promtool build/otlp/installed build/spec/no_netlink.so
@@ -93,7 +93,9 @@ simulate: $(BUILD)/simulate
 	$(Q)$< docs/resilience.svg
 
 ## fuzz: every fuzz target for FUZZ_SECONDS each (60), or FUZZ=name for one
-fuzz: $(FUZZERS:%=build/fuzz/%)
+fuzz:
+	$(Q)$(MAKE) --no-print-directory BUILD=build/clang CC=clang WERROR=-Wno-unknown-warning-option \
+	    SANITIZE=fuzzer-no-link,address,undefined $(patsubst %,build/fuzz/%,$(or $(FUZZ),$(FUZZERS)))
 	$(Q)tests/fuzz/run $(or $(FUZZ),$(FUZZERS))
 
 ## bench: CPU per request beside nginx with Lua; a table with ratios
@@ -133,7 +135,7 @@ screenshots: deps-screenshots build/spec/no_netlink.so
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MOONGATE=$(BUILD)/moongate lua5.4 tests/screenshots/main.lua
 
-## vendor: fetch anew what package-lock.json names of npm, for the dashboard and its spec
+## vendor: fetch anew what the dashboard's package-lock.json names of npm, for it and its spec
 vendor: deps-vendor
 	$(Q).ci/vendor
 
@@ -245,13 +247,11 @@ build/spec/no_netlink.so: tests/browser/no_netlink.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -O2 -std=c11 -Wall -Wextra $(WERROR) -shared -fPIC -o $@ $<
 
-# A fuzz target is the whole core but main, under clang's libFuzzer and sanitizers.
-FUZZ_SOURCES := $(filter-out core/main.c,$(SOURCES))
-build/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(EMBEDDED)
+# The whole core but main, under clang's libFuzzer and sanitizers; see `fuzz`.
+build/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(Q)mkdir -p $(@D)
-	$(Q)echo "  FUZZ $@"
-	$(Q)clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -pthread \
-	    -DGW_VERSION='"fuzz"' -o $@ $< $(FUZZ_SOURCES) $(EMBEDDED) $(LDLIBS)
+	$(Q)echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 # Debian packages, by purpose. As root what is missing is installed; otherwise the command is shown.
 deps-build deps-test deps-bench deps-deb deps-screenshots deps-vendor: deps-%:
