@@ -191,7 +191,13 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)echo "  CC   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/core/base/version.o: CPPFLAGS += -DGW_VERSION='"$(VERSION)"'
+# Compiled anew when the version is another one, and only then.
+VERSIONED := $(BUILD)/core/base/version.o
+$(VERSIONED): CPPFLAGS += -DGW_VERSION='"$(VERSION)"'
+$(VERSIONED): $(BUILD)/version
+$(BUILD)/version: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)version='$(VERSION)'; [ "$$version" = "$$(cat $@ 2>/dev/null)" ] || echo "$$version" >$@
 
 $(BUILD)/moongate.1: deploy/man/moongate.1.in deploy/man/page $(BUILD)/moongate
 	$(Q)$(BUILD)/moongate help | deploy/man/page $< >$@.tmp && mv $@.tmp $@
@@ -211,15 +217,18 @@ $(BUILD)/core/admin/files.gen.c: $(ADMIN) core/base/embed.sh
 $(EMBEDDED:.c=.o): %.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(Q)mkdir -p $(@D)
-	$(Q)echo "  LD   $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+# These do not mind which version it is: they need one, but are not linked anew for it.
+UNVERSIONED := $(filter-out $(VERSIONED),$(LIBRARY))
 
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNVERSIONED) | $(VERSIONED)
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  LD   $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $| $(LDLIBS) -lcmocka
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(UNVERSIONED) | $(VERSIONED)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $| $(LDLIBS)
 
 # The simulation is made of policy alone: no loop, no wires, no Lua.
 SIMULATION := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulate/*.c))
@@ -265,6 +274,6 @@ build/prometheus/promtool:
 
 .PHONY: all run test lint unit tsan spec integration soak simulate fuzz bench outage crash docs \
     bench-journal bench-orders journal-million fmt man install dist deb test-deploy test-deb clean help run-units \
-    deps-build deps-test deps-bench deps-deb \
+    FORCE deps-build deps-test deps-bench deps-deb \
     dashboard screenshots vendor deps-screenshots deps-vendor
 .SECONDARY:
