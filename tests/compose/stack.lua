@@ -35,12 +35,20 @@ end
 
 -- --- ports --------------------------------------------------------------------------------------
 
+-- Below those that the kernel hands out: a container that is stopped lets go of its port, and must
+-- find it free when it is started again, whoever has connected to wherever in between.
+local HANDED_OUT <const> = files.read("/proc/sys/net/ipv4/ip_local_port_range"):match "%d+"
+local LOWEST <const>, HIGHEST <const> = 10000, math.max(HANDED_OUT - 1, 20000)
+
 -- Ports that nobody listens at, all taken at once so that they differ.
 local function free_ports(names)
   local listeners <const>, ports <const> = {}, {}
   for i, name in ipairs(names) do
-    listeners[i] = assert(socket.bind("127.0.0.1", 0))
-    ports[name] = math.tointeger(select(2, listeners[i]:getsockname()))
+    listeners[i] = poll("a free port", function()
+      local port <const> = math.random(LOWEST, HIGHEST)
+      ports[name] = port
+      return (socket.bind("*", port))
+    end)
   end
   for _, listener in ipairs(listeners) do
     listener:close()
