@@ -18,15 +18,17 @@ COPY core core
 RUN make -j"$(nproc)"
 COPY scripts scripts
 ARG VERSION=unknown
-RUN touch core/base/version.c && make VERSION="$VERSION" \
+RUN make VERSION="$VERSION" \
     && install -D -m 755 build/moongate /out/usr/bin/moongate \
     && find -L scripts -type f -exec install -D -m 644 {} /out/etc/moongate/{} \;
 
 FROM debian:bookworm-slim
-# ca-certificates are for backends by https://, curl is for the health check.
-RUN apt-get update -qq \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        ca-certificates curl libcurl4 libevent-core-2.1-7 liblua5.4-0 libsqlite3-0 >/dev/null \
+# ca-certificates are for backends by https://, curl is for the health check, lua-cjson for scripts that
+# were written for it.
+RUN apt-get -o Acquire::Retries=3 update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq \
+        --no-install-recommends ca-certificates curl libcurl4 libevent-core-2.1-7 liblua5.4-0 \
+        libsqlite3-0 lua-cjson >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && groupadd --gid 10001 moongate \
     && useradd --uid 10001 --gid moongate --no-create-home --home-dir /nonexistent \

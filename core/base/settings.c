@@ -1,11 +1,12 @@
 #include "base/settings_internal.h"
 
+#include "base/cores.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define AT(field) offsetof(struct gw_settings, field)
 #define MIB       (1024 * 1024)
@@ -214,7 +215,7 @@ bool gw_settings_load(struct gw_settings *s, int argc, char **argv, struct gw_bu
     if (!load_environment(s, error) || !load_flags(s, argc, argv, error))
         return false;
     if (s->workers == 0)
-        s->workers = sysconf(_SC_NPROCESSORS_ONLN);
+        s->workers = gw_cores();
     return true;
 }
 

@@ -53,7 +53,7 @@ describe("each setting", function()
     end
     for name, value in pairs(found) do
       local otherwise <const> = value:match("%${" .. name .. ":%-(.*)}")
-      local is_own <const> = name:find "_URL$" or name == "WORKERS"
+      local is_own <const> = name:find "_URL$"
       if otherwise and not is_own then assert.equal(defaults[name], otherwise, name) end
     end
   end)

@@ -52,6 +52,23 @@ describe("the image", function()
   end)
 
 
+  it("has a worker for each core of its container, not of the machine", function()
+    local id <const> = stack.run("docker run -d --cpus 0.5 %s", IMAGE)
+    finally(function() stack.run("docker rm -fv %s", id) end)
+    poll("one worker", function()
+      return stack.run("docker logs %s", id):find('"workers":1,', 1, true)
+    end)
+  end)
+
+  it("has lua-cjson for scripts that were written for it", function()
+    local folder <const> = files.folder {
+      ["init.lua"] = 'require("gateway").route("GET /", require("cjson.safe").encode)',
+    }
+    stack.run("chmod -R a+rX %s %s/..", folder, folder)
+    stack.run("docker run --rm --read-only -v %s:/etc/moongate/scripts:ro %s check", folder, IMAGE)
+  end)
+
+
   describe("built anew", function()
     local CONTEXT <const> = ".ci/deps .dockerignore Dockerfile Makefile core scripts"
     local BUILD <const> = "docker build -q --build-arg VERSION=%s -t %s %s"
