@@ -1,4 +1,5 @@
 local cjson <const> = require "cjson"
+local files <const> = require "support.files"
 local http <const> = require "support.http"
 local poll <const> = require "support.poll"
 local process <const> = require "support.process"
@@ -55,9 +56,12 @@ describe("the profile observability", function()
     assert.equal("moongate", asked("rules").groups[1].name)
   end)
 
-  it("says what it lacks without a token", function()
-    local said <const>, code <const> =
-      stack.try("docker run --rm " .. os.getenv "PROMETHEUS_IMAGE")
+  it("says what it lacks without a token, also if it was cloned with a strict umask", function()
+    local folder <const>, tag <const> = files.folder(), os.getenv "PROMETHEUS_IMAGE" .. "-strict"
+    stack.run("cp deploy/prometheus/* %s && chmod -R go= %s", folder, folder)
+    stack.run("docker build -q -t %s %s", tag, folder)
+    finally(function() stack.run("docker rmi -f %s", tag) end)
+    local said <const>, code <const> = stack.try("docker run --rm " .. tag)
     assert.not_equal(0, code)
     assert.is_truthy(said:find("ADMIN_TOKEN: must be set", 1, true), said)
   end)
