@@ -111,12 +111,25 @@ static struct find find_user(struct gw_str at) {
     return (struct find){mark.len, authority ? authority - 1 : 0};
 }
 
+/* A text that is looked through, once from its start to its end. */
+struct scan {
+    struct gw_str text;
+    size_t at;
+    size_t
+        tokenless; /* where a run of base64url ends that is no token's head, wherever one starts */
+};
+
 /* Three parts of base64url, the first an object's: {"... */
-static struct find find_web_token(struct gw_str at) {
+static struct find find_web_token(struct scan *scan) {
     static const char more[] = "-_";
-    size_t head = span_of(at, more);
-    if (!starts_with(at, GW_STR("eyJ")) || head == at.len || at.data[head] != '.')
+    struct gw_str at = from(scan->text, scan->at);
+    if (scan->at < scan->tokenless || !starts_with(at, GW_STR("eyJ")))
         return (struct find){0};
+    size_t head = span_of(at, more);
+    if (head == at.len || at.data[head] != '.') {
+        scan->tokenless = scan->at + head;
+        return (struct find){0};
+    }
     size_t n = head + 1 + span_of(from(at, head + 1), more);
     if (n < at.len && at.data[n] == '.')
         n += 1 + span_of(from(at, n + 1), more);
@@ -161,34 +174,134 @@ static struct find find_credentials(struct gw_str at) {
     return is_one ? basic : find_scheme(at, GW_STR("bearer"));
 }
 
-static struct find find_secret(struct gw_str at, bool begins_word) {
+/* What a backslash stands before is no end. Without an end it is all there is: it was cut. */
+static size_t span_of_quoted(struct gw_str s, char quote) {
+    size_t n = 0;
+    for (; n < s.len && s.data[n] != quote; n++)
+        n += s.data[n] == '\\' && n + 1 < s.len;
+    return n;
+}
+
+/* Of JSON that stands in a string of JSON: up to the quote with its own backslash. */
+static size_t span_of_escaped(struct gw_str s) {
+    static const struct gw_str end = GW_STR("\\\"");
+    size_t n = 0;
+    while (n < s.len && !starts_with(from(s, n), end))
+        n += s.data[n] == '\\' && n + 1 < s.len ? 2 : 1;
+    return n;
+}
+
+/* A member's value: what is between its quotes, or else up to what follows it. */
+static struct find find_value(struct gw_str at, size_t n, bool is_escaped) {
+    while (n < at.len && (at.data[n] == ' ' || at.data[n] == '\t'))
+        n++;
+    struct gw_str rest = from(at, n);
+    if (is_escaped && starts_with(rest, GW_STR("\\\"")))
+        return (struct find){n + 2, span_of_escaped(from(rest, 2))};
+    if (starts_with(rest, GW_STR("\"")))
+        return (struct find){n + 1, span_of_quoted(from(rest, 1), '"')};
+    if (starts_with(rest, GW_STR("{")) || starts_with(rest, GW_STR("[")))
+        return (struct find){n, gw_json_value(rest).len};
+    return (struct find){n, span_until(rest, ",}] \t\r\n")};
+}
+
+/* "\"password\": \"x\"", as in a body; or "\\\"password\\\":\\\"x\\\"", as in a body that was
+ * quoted. */
+static struct find find_member(struct gw_str at) {
+    size_t end = 1 + span_until(from(at, 1), "\"\\:{}[],\r\n");
+    struct gw_str name = {at.data + 1, end - 1};
+    bool is_escaped = end < at.len && at.data[end] == '\\';
+    end += is_escaped;
+    if (end == at.len || at.data[end] != '"')
+        return (struct find){0};
+    for (end++; end < at.len && at.data[end] == ' ';)
+        end++;
+    if (end == at.len || at.data[end] != ':' || !gw_secret_is_name(name))
+        return (struct find){0};
+    return find_value(at, end + 1, is_escaped);
+}
+
+static bool is_header(struct gw_str name) {
+    static const struct gw_str always[] = {
+        GW_STR("authorization"),
+        GW_STR("proxy-authorization"),
+        GW_STR("cookie"),
+        GW_STR("set-cookie"),
+    };
+    char plain[MAX_NAME + 1];
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+        if (gw_str_equal_nocase(name, always[i]))
+            return true;
+    return simplify(name, plain) && is_further(plain);
+}
+
+/* "password=x", as the first of a form, or "token=\"x\""; and, where a line begins, "Cookie: a=b".
+ */
+static struct find find_assigned(struct gw_str at, bool begins_line) {
+    size_t n = span_of(at, "-_");
+    struct gw_str name = {at.data, n}, rest = from(at, n < at.len ? n + 1 : n);
+    bool is_field = begins_line && n < at.len && at.data[n] == ':' && is_header(name);
+    if (is_field) {
+        size_t blank = rest.len && rest.data[0] == ' ';
+        return (struct find){n + 1 + blank, span_until(from(rest, blank), "\r\n")};
+    }
+    if (rest.len == 0 || at.data[n] != '=' || rest.data[0] == '=' || !gw_secret_is_name(name))
+        return (struct find){0};
+    if (rest.data[0] == '"')
+        return (struct find){n + 2, span_of_quoted(from(rest, 1), '"')};
+    return (struct find){n + 1, span_until(rest, "&;, \t\r\n\"'<>)}]")};
+}
+
+/* A word may say that something follows, or be a name. Each is looked at from its start alone, so
+ * that a long one is not looked at from every place in it. */
+static struct find find_by_word(const struct scan *scan) {
+    struct gw_str at = from(scan->text, scan->at);
+    char before = scan->at > 0 ? at.data[-1] : '\n';
+    struct find found = {0};
+    if ((at.data[0] == 'b' || at.data[0] == 'B') && !isalpha((unsigned char)before))
+        found = find_credentials(at);
+    bool is_within = isalnum((unsigned char)before) || before == '-' || before == '_';
+    if (found.hidden || is_within || !isalpha((unsigned char)at.data[0]))
+        return found;
+    return find_assigned(at, before == '\n' || before == '\r');
+}
+
+static struct find find_secret(struct scan *scan) {
+    struct gw_str at = from(scan->text, scan->at);
+    struct find found = {0};
     switch (at.data[0]) {
     case '?':
     case '&':
         return find_parameter(at);
     case ':':
         return find_user(at);
+    case '"':
+        return find_member(at);
     case 'e':
-        return find_web_token(at);
-    case 'B':
-    case 'b':
-        return begins_word ? find_credentials(at) : (struct find){0};
-    default:
-        return (struct find){0};
+        found = find_web_token(scan);
+        break;
     }
+    return found.hidden ? found : find_by_word(scan);
+}
+
+/* A text may come here twice. */
+static bool is_hidden(struct gw_str at, size_t n) {
+    static const struct gw_str hidden = GW_STR(GW_SECRET_HIDDEN);
+    return n <= hidden.len && starts_with(at, hidden);
 }
 
 void gw_secret_append(struct gw_buf *out, struct gw_str text) {
+    struct scan scan = {.text = text};
     size_t done = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        bool begins_word = i == 0 || !isalpha((unsigned char)text.data[i - 1]);
-        struct find found = find_secret(from(text, i), begins_word);
-        if (found.hidden == 0)
+    for (; scan.at < text.len; scan.at++) {
+        struct find found = find_secret(&scan);
+        size_t start = scan.at + found.kept;
+        if (found.hidden == 0 || is_hidden(from(text, start), found.hidden))
             continue;
-        gw_buf_append(out, text.data + done, i + found.kept - done);
+        gw_buf_append(out, text.data + done, start - done);
         gw_buf_append_str(out, GW_STR(GW_SECRET_HIDDEN));
-        done = i + found.kept + found.hidden;
-        i = done - 1;
+        done = start + found.hidden;
+        scan.at = done - 1;
     }
     gw_buf_append(out, text.data + done, text.len - done);
 }

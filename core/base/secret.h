@@ -17,7 +17,9 @@ void gw_secret_add_names(const char *names);
 bool gw_secret_is_name(struct gw_str name);
 
 /* Appends a text without its secrets: JSON Web Tokens, what follows "Bearer" or "Basic", in URLs
- * user and password, and parameters that have a secret's name. */
+ * user and password; the values of parameters, and of members of JSON, that have a secret's name;
+ * and lines that are such a header field. Takes time in proportion to the text, whoever wrote it.
+ */
 void gw_secret_append(struct gw_buf *out, struct gw_str text);
 
 /* Appends JSON that our own encoder has made, without the values of such members at any depth, and

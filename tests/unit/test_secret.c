@@ -94,6 +94,14 @@ static void a_text_keeps_what_is_no_secret(void **state) {
         "://",
         "?password",
         "caf\xc3\xa9 \xff",
+        "\"host\":\"a\", \"token\"",
+        "he said \"token\", and left",
+        "if token == 1 then",
+        "the cookie: it is stale",
+        "unexpected token: }",
+        "size=3&page=1",
+        "password=",
+        "\"password\":\"\"",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         check(texts[i], texts[i]);
@@ -104,7 +112,7 @@ static void tokens_are_hidden_wherever_they_stand(void **state) {
     check("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln y", "x [redacted] y");
     check("eyJh.eyJz", "[redacted]");
     check("bearer abc.def-1", "bearer [redacted]");
-    check("Authorization: Bearer  abc, and more", "Authorization: Bearer  [redacted], and more");
+    check("with Bearer  abc, and more", "with Bearer  [redacted], and more");
     check("forbearer abc", "forbearer abc");
     check("BASIC dXNlcjpwYXNzd29yZA==", "BASIC [redacted]");
     check("'Basic dXNlcjpwYTEx'", "'Basic [redacted]'");
@@ -120,6 +128,56 @@ static void urls_lose_their_secrets_alone(void **state) {
     check("https://ann@home:s3cr3t@host/x@y", "https://[redacted]@host/x@y");
     check("see <http://ann:s3cr3t@h>, or http://h/?s=@", "see <http://[redacted]@h>, or "
                                                          "http://h/?s=@");
+}
+
+static void members_of_a_text_are_hidden(void **state) {
+    (void)state;
+    check("got {\"user\":\"ann\",\"password\": \"s\\\"3\",\"n\":1}",
+          "got {\"user\":\"ann\",\"password\": \"[redacted]\",\"n\":1}");
+    check("{\"pin\":1234,\"a\":2}", "{\"pin\":[redacted],\"a\":2}");
+    check("{\"tokens\" : [\"a\",{\"b\":\"]\"}],\"a\":2}", "{\"tokens\" : [redacted],\"a\":2}");
+    check("\"{\\\"cookie\\\":\\\"sid=1; b\\\",\\\"a\\\":\\\"b\\\"}\"",
+          "\"{\\\"cookie\\\":\\\"[redacted]\\\",\\\"a\\\":\\\"b\\\"}\"");
+    check("{\"password\":\"it was cut he", "{\"password\":\"[redacted]");
+}
+
+static void fields_and_forms_lose_theirs(void **state) {
+    (void)state;
+    check("Cookie: sid=1; b=2\r\nHost: a\nauthorization: Digest a=\"b\", c",
+          "Cookie: [redacted]\r\nHost: a\nauthorization: [redacted]");
+    check("password=s3cr3t&user=ann", "password=[redacted]&user=ann");
+    check("host=a password=s3==, dbname=b", "host=a password=[redacted], dbname=b");
+    check("token=\"a b\" realm=\"c\"", "token=\"[redacted]\" realm=\"c\"");
+    gw_secret_add_names("x-own");
+    check("X-Own: 1, 2", "X-Own: [redacted]");
+    gw_secret_add_names("");
+}
+
+static void a_text_may_come_twice(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "password=[redacted]&a=b",     "{\"token\":\"[redacted]\"}", "{\"pin\":[redacted],\"a\":2}",
+        "/x?token=[redacted] timeout", "Cookie: [redacted]\r\na",    "bearer [redacted], b",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        check(texts[i], texts[i]);
+}
+
+/* What a client sends may be long, and chosen: were a place looked at from each before it, each of
+ * these would take minutes. */
+static void a_long_text_takes_no_longer_than_it_is(void **state) {
+    (void)state;
+    static const char *const parts[] = {"e",  "eyJ", "a-",     "\"",      "\\\"", "://",
+                                        "?a", "b",   "bearer", "{\"a\":", "a="};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct gw_buf text = {0}, out = {0};
+        while (text.len < 1 << 20)
+            gw_buf_append_str(&text, gw_str_from(parts[i]));
+        gw_secret_append(&out, gw_buf_str(&text));
+        assert_int_equal(out.len, text.len);
+        gw_buf_fini(&text);
+        gw_buf_fini(&out);
+    }
 }
 
 static void check_json(const char *json, const char *expected) {
@@ -158,6 +216,10 @@ int main(void) {
         cmocka_unit_test(a_text_keeps_what_is_no_secret),
         cmocka_unit_test(tokens_are_hidden_wherever_they_stand),
         cmocka_unit_test(urls_lose_their_secrets_alone),
+        cmocka_unit_test(members_of_a_text_are_hidden),
+        cmocka_unit_test(fields_and_forms_lose_theirs),
+        cmocka_unit_test(a_text_may_come_twice),
+        cmocka_unit_test(a_long_text_takes_no_longer_than_it_is),
         cmocka_unit_test(members_are_hidden_at_any_depth),
         cmocka_unit_test(strings_lose_theirs_and_stay_json),
     };
