@@ -53,10 +53,13 @@ start_backend() {
         --port "$2" --admin-port 0 --workers 1 --drain-seconds 0 --log-level warn
 }
 
+# start_gateway PORT [FLAG...]
 start_gateway() {
+    local port=$1
+    shift
     INVENTORY_SERVICE_URL=http://127.0.0.1:$inventory PRICING_SERVICE_URL=http://127.0.0.1:$pricing \
-        start "$gateway_core" "$1" "$moongate" serve --scripts-dir scripts --host 127.0.0.1 \
-        --port "$1" --admin-port 0 --workers 1 --drain-seconds 0
+        start "$gateway_core" "$port" "$moongate" serve --scripts-dir scripts --host 127.0.0.1 \
+        --port "$port" --admin-port 0 --workers 1 --drain-seconds 0 "$@"
     gateway_pid=$pid
 }
 
