@@ -17,31 +17,13 @@ void gw_buf_clear(struct gw_buf *buf) {
     buf->len = 0;
 }
 
-char *gw_buf_reserve(struct gw_buf *buf, size_t n) {
-    if (buf->cap - buf->len < n) {
-        size_t cap = buf->cap ? buf->cap * 2 : 64;
-        while (cap - buf->len < n)
-            cap *= 2;
-        buf->data = gw_realloc(buf->data, cap);
-        buf->cap = cap;
-    }
+char *gw_buf_grow(struct gw_buf *buf, size_t n) {
+    size_t cap = buf->cap ? buf->cap * 2 : 64;
+    while (cap - buf->len < n)
+        cap *= 2;
+    buf->data = gw_realloc(buf->data, cap);
+    buf->cap = cap;
     return buf->data + buf->len;
-}
-
-void gw_buf_append(struct gw_buf *buf, const void *data, size_t n) {
-    if (n == 0)
-        return;
-    memcpy(gw_buf_reserve(buf, n), data, n);
-    buf->len += n;
-}
-
-void gw_buf_append_str(struct gw_buf *buf, struct gw_str s) {
-    gw_buf_append(buf, s.data, s.len);
-}
-
-void gw_buf_append_char(struct gw_buf *buf, char c) {
-    *gw_buf_reserve(buf, 1) = c;
-    buf->len++;
 }
 
 void gw_buf_append_int(struct gw_buf *buf, int64_t value) {
@@ -98,11 +80,25 @@ static void append_json_ascii(struct gw_buf *buf, unsigned char c) {
         gw_buf_append_char(buf, (char)c);
 }
 
+/* ASCII without control characters and what JSON escapes: to look it up is quicker than to compare.
+ */
+/* clang-format off */
+static const bool is_plain[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* sp ! " ... / */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* P ... [ \ ] ^ _ */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, /* p ... ~ DEL */
+};
+/* clang-format on */
+
 /* How many bytes of `s`, from its start, stand for themselves: most texts as a whole. */
 static size_t count_plain(struct gw_str s) {
     size_t n = 0;
-    while (n < s.len && s.data[n] >= ' ' && s.data[n] < 0x7f && s.data[n] != '"' &&
-           s.data[n] != '\\')
+    while (n < s.len && is_plain[(unsigned char)s.data[n]])
         n++;
     return n;
 }

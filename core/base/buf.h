@@ -5,6 +5,8 @@
 
 #include "base/str.h"
 
+#include <string.h>
+
 struct gw_buf {
     char *data; /* owned */
     size_t len;
@@ -15,11 +17,29 @@ void gw_buf_fini(struct gw_buf *buf); /* frees the bytes and leaves an empty buf
 void gw_buf_clear(struct gw_buf *buf);
 
 /* Makes room for `n` more bytes and returns where they go; the caller adds what it wrote to len. */
-char *gw_buf_reserve(struct gw_buf *buf, size_t n);
+char *gw_buf_grow(struct gw_buf *buf, size_t n); /* the same, where there is none yet */
+static inline char *gw_buf_reserve(struct gw_buf *buf, size_t n) {
+    return buf->cap - buf->len < n ? gw_buf_grow(buf, n) : buf->data + buf->len;
+}
 
-void gw_buf_append(struct gw_buf *buf, const void *data, size_t n);
-void gw_buf_append_str(struct gw_buf *buf, struct gw_str s);
-void gw_buf_append_char(struct gw_buf *buf, char c);
+/* Inline, since a line of the log is a hundred of them, most a few bytes that the compiler knows.
+ */
+static inline void gw_buf_append(struct gw_buf *buf, const void *data, size_t n) {
+    if (n == 0)
+        return;
+    memcpy(gw_buf_reserve(buf, n), data, n);
+    buf->len += n;
+}
+
+static inline void gw_buf_append_str(struct gw_buf *buf, struct gw_str s) {
+    gw_buf_append(buf, s.data, s.len);
+}
+
+static inline void gw_buf_append_char(struct gw_buf *buf, char c) {
+    *gw_buf_reserve(buf, 1) = c;
+    buf->len++;
+}
+
 void gw_buf_append_int(struct gw_buf *buf, int64_t value); /* in decimal */
 void gw_buf_printf(struct gw_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -128,9 +128,12 @@ struct gw_buf *gw_log_begin_str(enum gw_log_level level, struct gw_str message) 
 }
 
 void gw_log_key(struct gw_buf *line, const char *key) {
-    gw_buf_append(line, ",\"", 2);
-    gw_buf_append_str(line, gw_str_from(key));
-    gw_buf_append(line, "\":", 2);
+    size_t n = strlen(key);
+    char *to = gw_buf_reserve(line, n + 4);
+    memcpy(to, ",\"", 2);
+    memcpy(to + 2, key, n);
+    memcpy(to + 2 + n, "\":", 2);
+    line->len += n + 4;
 }
 
 void gw_log_str(struct gw_buf *line, const char *key, struct gw_str value) {

@@ -67,6 +67,18 @@ static void check_json(struct gw_str in, const char *expected) {
     gw_buf_fini(&buf);
 }
 
+static void each_character_of_ascii_stands_for_itself_or_is_escaped(void **state) {
+    (void)state;
+    for (int c = 0; c < 0x80; c++) {
+        bool is_escaped = c < ' ' || c == 0x7f || c == '"' || c == '\\';
+        struct gw_buf buf = {0};
+        gw_buf_append_json(&buf, (struct gw_str){(char[]){(char)c}, 1});
+        assert_int_equal(buf.len > 3, is_escaped);
+        assert_int_equal(buf.data[1], is_escaped ? '\\' : c);
+        gw_buf_fini(&buf);
+    }
+}
+
 static void writes_json_strings(void **state) {
     (void)state;
     check_json(GW_STR(""), "\"\"");
@@ -109,6 +121,7 @@ int main(void) {
         cmocka_unit_test(appends),
         cmocka_unit_test(grows),
         cmocka_unit_test(moves),
+        cmocka_unit_test(each_character_of_ascii_stands_for_itself_or_is_escaped),
         cmocka_unit_test(writes_json_strings),
         cmocka_unit_test(replaces_what_is_not_utf8),
         cmocka_unit_test(writes_integers),
