@@ -9,24 +9,32 @@
 
 const char *const gw_recent_list_names[] = {"error", "recent", "slow"};
 
+#define PLACES  (2 * GW_RECENT_ROUTES)
+#define PROBES  64
+#define TAKEN   64 /* records that are read while the worker may have to wait */
+#define TIDY_US (INT64_C(60) * 1000000)
+
 struct ring {
-    struct gw_trace **items; /* owned, as a reader of each */
-    size_t size, first, n;   /* the oldest is items[first] */
-    size_t bytes;            /* of the records */
+    struct gw_trace **items; /* owned, as a reader of each; of the k-th ever: items[k % size] */
+    size_t size, n;
+    uint64_t put; /* ever */
+    size_t bytes; /* of the records */
 };
 
 /* The slowest of one route; free places are at the end. */
 struct slowest {
-    char *route; /* owned; NULL: none yet */
     uint32_t hash;
     struct gw_trace *items[GW_RECENT_SLOWEST];
+    char route[];
 };
 
 struct gw_recent {
     pthread_mutex_t mutex; /* guards what follows */
     struct ring last, failed;
-    struct slowest routes[GW_RECENT_ROUTES]; /* by hash, open addressing */
+    struct slowest *routes[PLACES]; /* owned; within PROBES places from where its hash says */
+    unsigned n_routes;
     size_t slow_bytes;
+    int64_t tidied_us;
 };
 
 /* --- A ring --- */
@@ -36,9 +44,12 @@ static void ring_init(struct ring *ring, size_t size) {
         (struct ring){.size = size, .items = size ? gw_calloc(size, sizeof *ring->items) : NULL};
 }
 
+static uint64_t ring_oldest(const struct ring *ring) {
+    return ring->put - ring->n;
+}
+
 static void ring_drop_oldest(struct ring *ring) {
-    struct gw_trace *oldest = ring->items[ring->first];
-    ring->first = ring->first + 1 == ring->size ? 0 : ring->first + 1;
+    struct gw_trace *oldest = ring->items[ring_oldest(ring) % ring->size];
     ring->n--;
     ring->bytes -= oldest->size;
     gw_trace_unref(oldest);
@@ -47,8 +58,8 @@ static void ring_drop_oldest(struct ring *ring) {
 static void ring_put(struct ring *ring, struct gw_trace *trace) {
     while (ring->n == ring->size || (ring->n && ring->bytes + trace->size > GW_RECENT_MAX_BYTES))
         ring_drop_oldest(ring);
-    size_t at = ring->first + ring->n++;
-    ring->items[at < ring->size ? at : at - ring->size] = trace;
+    ring->items[ring->put++ % ring->size] = trace;
+    ring->n++;
     ring->bytes += trace->size;
     gw_trace_ref(trace);
 }
@@ -61,6 +72,46 @@ static void ring_fini(struct ring *ring) {
 
 /* --- The slowest --- */
 
+static bool is_old(const struct gw_trace *trace, int64_t now_us) {
+    return now_us - trace->started_us > GW_RECENT_SLOW_FOR_US;
+}
+
+/* An outlier of long ago gives way to anything. */
+static uint64_t weight_of(const struct gw_trace *trace, int64_t now_us) {
+    return !trace ? 0 : is_old(trace, now_us) ? 1 : (uint64_t)gw_trace_duration_us(trace) + 2;
+}
+
+/* True: none is left. */
+static bool drop_old(struct gw_recent *recent, struct slowest *slowest, int64_t now_us) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < GW_RECENT_SLOWEST; i++) {
+        struct gw_trace *trace = slowest->items[i];
+        slowest->items[i] = NULL;
+        if (trace && is_old(trace, now_us)) {
+            recent->slow_bytes -= trace->size;
+            gw_trace_unref(trace);
+        } else if (trace) {
+            slowest->items[n++] = trace;
+        }
+    }
+    return n == 0;
+}
+
+/* Where there is no room any more: routes of earlier scripts have some. Not at each request. */
+static bool tidy(struct gw_recent *recent, int64_t now_us) {
+    if (now_us - recent->tidied_us < TIDY_US)
+        return false;
+    recent->tidied_us = now_us;
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (recent->routes[i] && drop_old(recent, recent->routes[i], now_us)) {
+            free(recent->routes[i]);
+            recent->routes[i] = NULL;
+            recent->n_routes--;
+        }
+    }
+    return true;
+}
+
 /* FNV-1a. */
 static uint32_t hash_of(const char *text) {
     uint32_t hash = 2166136261;
@@ -69,29 +120,29 @@ static uint32_t hash_of(const char *text) {
     return hash;
 }
 
-/* The route's place, new or not; NULL if there are too many. */
-static struct slowest *place_of(struct gw_recent *recent, const char *route) {
+static struct slowest *new_slowest(const char *route, uint32_t hash) {
+    size_t len = strlen(route);
+    struct slowest *slowest = gw_calloc(1, sizeof *slowest + len + 1);
+    slowest->hash = hash;
+    memcpy(slowest->route, route, len);
+    return slowest;
+}
+
+/* The route's, new or not; NULL if there are too many. */
+static struct slowest *slowest_of(struct gw_recent *recent, const char *route, int64_t now_us) {
     uint32_t hash = hash_of(route);
-    for (unsigned i = 0; i < GW_RECENT_ROUTES; i++) {
-        struct slowest *at = &recent->routes[(hash + i) % GW_RECENT_ROUTES];
-        if (!at->route) {
-            at->hash = hash;
-            at->route = gw_strdup(route);
-            return at;
-        }
-        if (at->hash == hash && strcmp(at->route, route) == 0)
-            return at;
+    struct slowest **room = NULL;
+    for (unsigned i = 0; i < PROBES; i++) {
+        struct slowest **at = &recent->routes[(hash + i) % PLACES];
+        if (*at && (*at)->hash == hash && strcmp((*at)->route, route) == 0)
+            return *at;
+        if (!*at && !room)
+            room = at;
     }
-    return NULL;
-}
-
-static bool is_old(const struct gw_trace *trace, int64_t now_us) {
-    return now_us - trace->started_us > GW_RECENT_SLOW_FOR_US;
-}
-
-/* An outlier of long ago gives way to anything. */
-static uint64_t weight_of(const struct gw_trace *trace, int64_t now_us) {
-    return !trace ? 0 : is_old(trace, now_us) ? 1 : (uint64_t)gw_trace_duration_us(trace) + 2;
+    if (recent->n_routes >= GW_RECENT_ROUTES || !room)
+        return tidy(recent, now_us) ? slowest_of(recent, route, now_us) : NULL;
+    recent->n_routes++;
+    return *room = new_slowest(route, hash);
 }
 
 static struct gw_trace **least_of(struct slowest *slowest, int64_t now_us) {
@@ -104,14 +155,18 @@ static struct gw_trace **least_of(struct slowest *slowest, int64_t now_us) {
 
 static void keep_if_slow(struct gw_recent *recent, struct gw_trace *trace, const char *route) {
     int64_t now_us = trace->started_us + gw_trace_duration_us(trace);
-    struct slowest *slowest = place_of(recent, route);
+    struct slowest *slowest = slowest_of(recent, route, now_us);
     if (!slowest)
         return;
     struct gw_trace **least = least_of(slowest, now_us);
     size_t freed = *least ? (*least)->size : 0;
-    if (weight_of(*least, now_us) >= weight_of(trace, now_us) ||
-        recent->slow_bytes - freed + trace->size > GW_RECENT_MAX_BYTES)
+    if (weight_of(*least, now_us) >= weight_of(trace, now_us))
         return;
+    if (recent->slow_bytes - freed + trace->size > GW_RECENT_MAX_BYTES) {
+        if (tidy(recent, now_us))
+            keep_if_slow(recent, trace, route);
+        return;
+    }
     gw_trace_unref(*least);
     recent->slow_bytes += trace->size - freed;
     gw_trace_ref(trace);
@@ -123,15 +178,16 @@ static void keep_if_slow(struct gw_recent *recent, struct gw_trace *trace, const
 struct gw_recent *gw_recent_new(size_t size) {
     struct gw_recent *recent = gw_calloc(1, sizeof *recent);
     pthread_mutex_init(&recent->mutex, NULL);
+    recent->tidied_us = -TIDY_US;
     ring_init(&recent->last, size);
     ring_init(&recent->failed, size);
     return recent;
 }
 
 static void free_slowest(struct slowest *slowest) {
-    for (unsigned i = 0; i < GW_RECENT_SLOWEST; i++)
+    for (unsigned i = 0; slowest && i < GW_RECENT_SLOWEST; i++)
         gw_trace_unref(slowest->items[i]);
-    free(slowest->route);
+    free(slowest);
 }
 
 void gw_recent_free(struct gw_recent *recent) {
@@ -139,8 +195,8 @@ void gw_recent_free(struct gw_recent *recent) {
         return;
     ring_fini(&recent->last);
     ring_fini(&recent->failed);
-    for (unsigned i = 0; i < GW_RECENT_ROUTES; i++)
-        free_slowest(&recent->routes[i]);
+    for (unsigned i = 0; i < PLACES; i++)
+        free_slowest(recent->routes[i]);
     pthread_mutex_destroy(&recent->mutex);
     free(recent);
 }
@@ -170,18 +226,33 @@ static void add(struct reading *reading, struct gw_trace *trace, enum gw_recent_
     reading->entries[reading->n++] = (struct gw_recent_entry){trace, list};
 }
 
-static void add_ring(struct reading *reading, const struct ring *ring, enum gw_recent_list list) {
-    for (size_t i = 0; i < ring->n; i++)
-        add(reading, ring->items[(ring->first + i) % ring->size], list);
+static void add_ring(struct reading *reading, struct gw_recent *recent, const struct ring *ring,
+                     enum gw_recent_list list) {
+    uint64_t next = 0, end = UINT64_MAX; /* end: what was there when we began */
+    while (next < end) {
+        pthread_mutex_lock(&recent->mutex);
+        end = end == UINT64_MAX ? ring->put : end;
+        next = next > ring_oldest(ring) ? next : ring_oldest(ring);
+        for (unsigned i = 0; i < TAKEN && next < end; i++)
+            add(reading, ring->items[next++ % ring->size], list);
+        pthread_mutex_unlock(&recent->mutex);
+    }
 }
 
-static void add_slowest(struct reading *reading, const struct gw_recent *recent, int64_t now_us) {
-    for (unsigned i = 0; i < GW_RECENT_ROUTES; i++)
-        for (unsigned k = 0; k < GW_RECENT_SLOWEST; k++) {
-            struct gw_trace *trace = recent->routes[i].items[k];
-            if (trace && !is_old(trace, now_us))
-                add(reading, trace, GW_RECENT_SLOW);
-        }
+static void add_slowest_of(struct reading *reading, const struct slowest *slowest, int64_t now_us) {
+    for (unsigned i = 0; slowest && i < GW_RECENT_SLOWEST; i++)
+        if (slowest->items[i] && !is_old(slowest->items[i], now_us))
+            add(reading, slowest->items[i], GW_RECENT_SLOW);
+}
+
+static void add_slowest(struct reading *reading, struct gw_recent *recent, int64_t now_us) {
+    const unsigned some = TAKEN / GW_RECENT_SLOWEST;
+    for (unsigned from = 0; from < PLACES; from += some) {
+        pthread_mutex_lock(&recent->mutex);
+        for (unsigned i = from; i < from + some && i < PLACES; i++)
+            add_slowest_of(reading, recent->routes[i], now_us);
+        pthread_mutex_unlock(&recent->mutex);
+    }
 }
 
 static int compare(const void *a, const void *b) {
@@ -204,13 +275,11 @@ static void leave_each_once(struct reading *reading) {
 }
 
 struct gw_recent_entry *gw_recent_all(struct gw_recent *recent, int64_t now_us, size_t *n) {
-    size_t most = 2 * recent->last.size + (size_t)GW_RECENT_ROUTES * GW_RECENT_SLOWEST;
+    size_t most = 2 * recent->last.size + (size_t)PLACES * GW_RECENT_SLOWEST;
     struct reading reading = {.entries = gw_alloc(most * sizeof *reading.entries)};
-    pthread_mutex_lock(&recent->mutex);
-    add_ring(&reading, &recent->last, GW_RECENT_LAST);
-    add_ring(&reading, &recent->failed, GW_RECENT_FAILED);
+    add_ring(&reading, recent, &recent->last, GW_RECENT_LAST);
+    add_ring(&reading, recent, &recent->failed, GW_RECENT_FAILED);
     add_slowest(&reading, recent, now_us);
-    pthread_mutex_unlock(&recent->mutex);
     leave_each_once(&reading);
     *n = reading.n;
     return reading.entries;

@@ -3,16 +3,16 @@
  * a busy gateway would have pushed out of the first long ago, and for each route the slowest of the
  * last quarter of an hour.
  *
- * The worker puts records in, the control thread reads: it takes readers of its own of all there
- * are, under a mutex that is held for as long as that takes, and looks at them in its own time.
- * Nobody waits for more than a few pointers. */
+ * The worker puts records in, the control thread reads: it takes readers of its own, of a few
+ * records at a time under the mutex, and looks at them in its own time. So the worker never waits
+ * for more than a few pointers; and what it drops meanwhile may be missing. */
 #ifndef GW_ENGINE_RECENT_H
 #define GW_ENGINE_RECENT_H
 
 #include "engine/trace.h"
 
 #define GW_RECENT_SLOWEST     5          /* per route */
-#define GW_RECENT_ROUTES      256        /* of which the slowest are kept */
+#define GW_RECENT_ROUTES      1024       /* of which the slowest are kept */
 #define GW_RECENT_MAX_BYTES   (8u << 20) /* of each list's records; the oldest go first */
 #define GW_RECENT_SLOW_FOR_US (INT64_C(900) * 1000000)
 

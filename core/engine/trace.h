@@ -7,7 +7,7 @@
  * is moved into one block of memory of just its size, which nobody changes any more, and given to
  * the tracer's `done`. Who wants to keep that counts himself among its readers, from any thread.
  *
- * A span is 64 bytes in an array that is kept for later records; texts go into one buffer beside
+ * A span is 72 bytes in an array that is kept for later records; texts go into one buffer beside
  * it. Both are bounded: what does not fit is counted in `spans_dropped`, a long text is cut. Names
  * of backends and urls of hosts are not copied, since they live as long as the process.
  *

@@ -133,20 +133,55 @@ static void there_may_be_too_many_routes(void **state) {
     assert_int_equal(count(f, GW_RECENT_SLOW, 5), GW_RECENT_ROUTES);
 }
 
+static void routes_of_earlier_scripts_give_way(void **state) {
+    struct fixture *f = *state;
+    char route[32];
+    for (int i = 0; i < GW_RECENT_ROUTES + 1; i++) {
+        snprintf(route, sizeof route, "GET /%d", i);
+        request(f, route, 200, 5);
+    }
+    f->now_us += 16 * MINUTE_US;
+    request(f, "GET /new", 200, 7);
+    for (int i = 0; i < 10; i++)
+        request(f, "", 200, 1);
+    assert_int_equal(count(f, GW_RECENT_SLOW, 7), 1);
+    assert_int_equal(count(f, GW_RECENT_SLOW, 0), 1);
+}
+
+/* As large as a record may be. */
+static void large_request(struct fixture *f, const char *route) {
+    char text[GW_TRACE_MAX_STRING];
+    memset(text, 'x', sizeof text);
+    struct gw_trace_start start = {
+        .started_us = f->now_us++, .path = GW_STR("/"), .route = gw_str_from(route)};
+    struct gw_trace *trace = gw_trace_begin(f->tracer, &start);
+    while (gw_trace_add_text(trace, (struct gw_str){text, sizeof text}))
+        ;
+    while (gw_span_event(trace, GW_SPAN_BREAKER, GW_SPAN_ROOT, 1) != GW_SPAN_NONE)
+        ;
+    gw_trace_answered(trace, 200, 0, f->now_us + 5000);
+    gw_trace_let_go(trace);
+}
+
+static void bytes_of_old_outliers_are_given_to_others(void **state) {
+    struct fixture *f = *state;
+    char route[32];
+    for (int i = 0; i < 700; i++) {
+        snprintf(route, sizeof route, "GET /%d", i);
+        large_request(f, route);
+    }
+    f->now_us += 16 * MINUTE_US;
+    large_request(f, "GET /new");
+    for (int i = 0; i < 10; i++)
+        request(f, "", 200, 1);
+    assert_int_equal(count(f, GW_RECENT_SLOW, 0), 1);
+}
+
 static void bytes_are_bounded(void **state) {
     struct fixture *f = *state;
-    char text[GW_TRACE_MAX_STRING];
     size_t n, bytes = 0;
-    memset(text, 'x', sizeof text);
-    for (int i = 0; i < 2000; i++) {
-        struct gw_trace_start start = {.started_us = f->now_us++, .path = GW_STR("/")};
-        struct gw_trace *trace = gw_trace_begin(f->tracer, &start);
-        while (gw_trace_add_text(trace, (struct gw_str){text, sizeof text}))
-            ;
-        while (gw_span_event(trace, GW_SPAN_BREAKER, GW_SPAN_ROOT, 1) != GW_SPAN_NONE)
-            ;
-        gw_trace_let_go(trace);
-    }
+    for (int i = 0; i < 2000; i++)
+        large_request(f, "");
     struct gw_recent_entry *entries = gw_recent_all(f->recent, f->now_us, &n);
     for (size_t i = 0; i < n; i++)
         bytes += entries[i].trace->size;
@@ -226,6 +261,8 @@ int main(void) {
         TEST(so_do_the_slowest_of_each_route),
         TEST(but_not_for_ever),
         TEST(there_may_be_too_many_routes),
+        TEST(routes_of_earlier_scripts_give_way),
+        TEST(bytes_of_old_outliers_are_given_to_others),
         TEST_WITH(bytes_are_bounded, begin_large),
         TEST(each_is_there_once),
         TEST_WITH(nothing_may_be_kept, begin_empty),
