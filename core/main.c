@@ -9,6 +9,7 @@
 #include "remote.h"
 #include "test.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,7 +125,18 @@ static int serve_gateway(const struct gw_settings *settings) {
     return ok ? gw_gateway_run(settings) : 2;
 }
 
+/* Where one of the three is closed, the next file or connection would take its place, and the log
+ * be written into it. */
+static void hold_standard_streams(void) {
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv) {
+    hold_standard_streams();
     if (argc < 2)
         return usage(stderr, 2);
     const char *command = argv[1];

@@ -43,6 +43,22 @@ describe("moongate", function()
     end
   end)
 
+  it("writes its log nowhere else where standard output is closed", function()
+    local scripts <const> = files.folder { ["init.lua"] = HOME }
+    local started <const> = process.start { "sh", "-c", 'exec "$@" >&- 2>&- <&-', "sh",
+      gateways.binary, "serve", "--scripts-dir", scripts, "--host", "127.0.0.1", "--port", 0,
+      "--admin-port", 0 }
+    for stream = 0, 2 do
+      poll("a standard stream", function()
+        local pipe <const> = io.popen(("readlink /proc/%d/fd/%d"):format(started.pid, stream))
+        local target <const> = pipe:read "a"
+        pipe:close()
+        return target == "/dev/null\n"
+      end)
+    end
+    started:kill()
+  end)
+
   it("refuses a command that is none", function()
     local code, out, err = run { "sevre" }
     assert.same({ 2, "" }, { code, out })
