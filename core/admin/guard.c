@@ -52,11 +52,15 @@ static bool is_own_host(const struct gw_settings *settings, uint16_t own_port,
 
 /* --- Origin --- */
 
-static bool is_own_origin(struct gw_str origin, struct gw_str host) {
-    struct gw_str scheme = GW_STR("http://");
+static bool is_at(struct gw_str origin, struct gw_str scheme, struct gw_str host) {
     return origin.len > scheme.len && memcmp(origin.data, scheme.data, scheme.len) == 0 &&
            gw_str_equal_nocase((struct gw_str){origin.data + scheme.len, origin.len - scheme.len},
                                host);
+}
+
+/* Before us may be what speaks TLS: then our own page is at https, and the Host is passed on. */
+static bool is_own_origin(struct gw_str origin, struct gw_str host) {
+    return is_at(origin, GW_STR("http://"), host) || is_at(origin, GW_STR("https://"), host);
 }
 
 static bool is_of_another_site(const struct gw_message *message) {

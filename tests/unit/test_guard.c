@@ -58,7 +58,10 @@ static void pages_of_other_sites_are_not_answered(void **state) {
     (void)state;
 #define HOST "Host: localhost:8900\r\n"
     assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: http://localhost:8900\r\n"), 0);
+    assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: https://localhost:8900\r\n"), 0);
     assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: http://localhost:8000\r\n"), 403);
+    assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: https://localhost\r\n"), 403);
+    assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: ftp://localhost:8900\r\n"), 403);
     assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: https://evil.example\r\n"), 403);
     assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: null\r\n"), 403);
     assert_int_equal(guard("127.0.0.1", NULL, HOST "Origin: \r\n"), 403);
