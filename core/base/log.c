@@ -12,10 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#define KEPT_BYTES ((size_t)64 << 10) /* of each buffer; what a longer line took is given back */
+
 static _Atomic enum gw_log_level minimum = GW_LOG_INFO;
 static bool is_text, is_coloured;
 
-/* Of the line that the thread puts together; its buffers are kept for its life, a few KiB. */
+/* Of the line that the thread puts together; its buffers are kept for its life, if they are small.
+ */
 static _Thread_local struct {
     struct gw_buf line, shown;
     struct gw_buf same;
@@ -189,6 +192,11 @@ static void write_directly(struct gw_str line) {
     gw_log_write(gw_buf_str(&own.shown));
 }
 
+static void give_back(struct gw_buf *buf) {
+    if (buf->cap > KEPT_BYTES)
+        gw_buf_fini(buf);
+}
+
 void gw_log_end(struct gw_buf *line) {
     gw_buf_append_char(line, '}');
     struct gw_log_record record = {
@@ -199,6 +207,9 @@ void gw_log_end(struct gw_buf *line) {
     };
     if (!gw_log_writer_take(&record))
         write_directly(record.line);
+    give_back(&own.line);
+    give_back(&own.shown);
+    give_back(&own.same);
 }
 
 void gw_log_end_thread(void) {

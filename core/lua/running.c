@@ -132,8 +132,8 @@ static int l_log_enabled(lua_State *L) {
 
 /* What a script logs, without its secrets. */
 struct said {
-    struct gw_str message, where, same; /* `where` and `same` may be empty */
-    struct gw_buf *fields;              /* JSON, or nothing */
+    struct gw_str where, same;       /* may be empty */
+    struct gw_buf *message, *fields; /* JSON, or nothing; in boxes, for whoever raises meanwhile */
 };
 
 static struct gw_str l_opt_text(lua_State *L, int index) {
@@ -145,13 +145,16 @@ static struct gw_str l_opt_text(lua_State *L, int index) {
 /* Into boxes, before the line is begun: encoding may raise, and the line's buffer is shared. */
 static struct said l_check_said(lua_State *L) {
     struct said said = {.where = l_opt_text(L, 4), .same = l_opt_text(L, 5)};
-    struct gw_buf *message = l_new_buf(L), *fields = l_new_buf(L);
+    struct gw_buf *fields = l_new_buf(L);
+    struct gw_str message;
+    message.data = luaL_checklstring(L, 2, &message.len);
+    said.message = l_new_buf(L);
     said.fields = l_new_buf(L);
-    gw_secret_append(message, gw_str_from(luaL_checkstring(L, 2)));
+    gw_secret_append(said.message, message);
     if (!lua_isnoneornil(L, 3))
         l_json_encode(L, 3, fields);
     gw_secret_append_json(said.fields, gw_buf_str(fields));
-    said.message = gw_buf_str(message);
+    gw_buf_fini(fields);
     return said;
 }
 
@@ -181,7 +184,8 @@ static int l_log(lua_State *L) {
     if (!gw_log_enabled(level))
         return 0;
     struct said said = l_check_said(L);
-    struct gw_buf *line = gw_log_begin_str(level, said.message);
+    struct gw_str message = gw_buf_str(said.message);
+    struct gw_buf *line = gw_log_begin_str(level, message);
     log_origin(gw_state_of(L), line);
     if (said.where.len)
         gw_log_str(line, "where", said.where);
@@ -190,12 +194,14 @@ static int l_log(lua_State *L) {
         gw_buf_append_str(line, gw_buf_str(said.fields));
     }
     gw_log_same(line, said.where);
-    gw_log_same(line, said.same.len ? said.same : said.message);
+    gw_log_same(line, said.same.len ? said.same : message);
     gw_log_same(line, said.same.len ? GW_STR("") : gw_buf_str(said.fields));
     gw_log_end(line);
     struct gw_flow *flow = gw_state_of(L)->current;
     if (flow)
-        gw_trace_log(gw_flow_root(flow)->trace, level, said.message, said.where);
+        gw_trace_log(gw_flow_root(flow)->trace, level, message, said.where);
+    gw_buf_fini(said.message); /* Lua does not know how large they are, and may be long in coming */
+    gw_buf_fini(said.fields);
     return 0;
 }
 

@@ -118,9 +118,9 @@ describe("the log", function()
 
     it("escapes what a terminal would obey", function()
       gateway:request("POST", "/say",
-        { json = { message = "\27[31mred \194\155 \127", fields = { a = "\194\155\27" } } })
+        { json = { message = "\27[31mred \194\155 \127\0end", fields = { a = "\194\155\27" } } })
       local line <const> = poll("the line", function() return lines_with(gateway, "[31mred")[1] end)
-      assert.equal("\27[31mred \194\155 \127", line.message)
+      assert.equal("\27[31mred \194\155 \127\0end", line.message)
       assert.is_nil(gateway.process:output():find "[\27\127]")
       assert.is_nil(gateway.process:output():find("\194\155", 1, true))
     end)

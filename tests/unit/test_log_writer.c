@@ -149,6 +149,24 @@ static void without_a_writer_it_is_written_at_once(void **state) {
     assert_int_equal(count(read_back(fd), "\"message\":\"hello\"}\n"), 1);
 }
 
+static void what_a_long_line_took_is_given_back(void **state) {
+    (void)state;
+    int fd = new_file();
+    start(fd, true);
+    size_t n = 1 << 20;
+    char *long_text = calloc(1, n);
+    struct gw_buf *line = gw_log_begin(GW_LOG_WARN, "long");
+    gw_log_str(line, "text", (struct gw_str){long_text, n});
+    gw_log_same(line, (struct gw_str){long_text, n});
+    gw_log_end(line);
+    line = gw_log_begin(GW_LOG_WARN, "short");
+    assert_in_range(line->cap, 1, 1 << 16);
+    gw_log_end(line);
+    stop();
+    free(long_text);
+    assert_int_equal(count(read_back(fd), "\"message\":\"short\"}\n"), 1);
+}
+
 static void the_level_may_change_meanwhile(void **state) {
     (void)state;
     int fd = new_file();
@@ -355,6 +373,7 @@ int main(void) {
         cmocka_unit_test(lines_are_whole_and_in_order_for_each_thread),
         cmocka_unit_test(at_the_end_all_is_written),
         cmocka_unit_test(without_a_writer_it_is_written_at_once),
+        cmocka_unit_test(what_a_long_line_took_is_given_back),
         cmocka_unit_test(the_level_may_change_meanwhile),
         cmocka_unit_test(what_repeats_is_folded_if_wished),
         cmocka_unit_test(it_tells_what_it_folded_by_itself),
