@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,20 @@ static void append_beat(struct gw_buf *out, const char *rate,
         gw_json_member_number(out, measures[i].name, measure(series, measures[i].at, 0));
 }
 
+static void append_failing(struct gw_buf *out, const struct gw_pulse_series *series) {
+    gw_json_member_time_or_null(out, "failing_since", gw_pulse_spell(series)->failing_since_ms);
+}
+
+static void append_now(struct gw_buf *out, const struct gw_pulse_series *series) {
+    const struct gw_spell *spell = gw_pulse_spell(series);
+    gw_json_open(out, '{');
+    append_beat(out, "per_s", series);
+    append_failing(out, series);
+    gw_json_member_time_or_null(out, "slow_since", spell->slow_since_ms);
+    gw_json_member_number(out, "usual_ms", spell->slow_since_ms ? spell->usual_ms : NAN);
+    gw_json_close(out, '}');
+}
+
 static void append_routes(struct gw_buf *out, const struct gw_pulse *pulse) {
     const struct gw_pulse_series *routes[MAX_ROUTES];
     unsigned n = gw_pulse_routes(pulse, routes, MAX_ROUTES);
@@ -171,10 +186,7 @@ static void append_backends(struct gw_buf *out, const struct gw_admin_events *ev
         gw_json_open(out, '{');
         gw_admin_append_backend(out, all[i]);
         gw_json_key(out, "now");
-        gw_json_open(out, '{');
-        append_beat(out, "per_s",
-                    gw_pulse_backend(events->pulse, gw_str_from(gw_backend_name(all[i]))));
-        gw_json_close(out, '}');
+        append_now(out, gw_pulse_backend(events->pulse, gw_str_from(gw_backend_name(all[i]))));
         gw_json_close(out, '}');
     }
     gw_json_close(out, ']');
@@ -205,6 +217,7 @@ static void append_live(struct gw_buf *out, const struct gw_admin_events *events
     gw_json_open(out, '{');
     gw_json_member_time(out, "time", gw_pulse_wall_ms(pulse, 0));
     append_beat(out, "requests_per_s", gw_pulse_total(pulse));
+    append_failing(out, gw_pulse_total(pulse));
     gw_json_member_int(out, "in_flight", gw_pulse_in_flight(pulse, 0));
     gw_json_member_int(out, "connections", atomic_load(admin->parts.metrics.n_connections));
     append_routes(out, pulse);

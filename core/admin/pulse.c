@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define MARKS (GW_PULSE_WINDOW + 1)
+#define MARKS   (GW_PULSE_WINDOW + 1)
+#define FAILING 0.05F /* of a backend's calls */
+#define SILENT  60    /* beats without traffic, which end a spell */
 
 static const struct gw_beat NOTHING = {0, 0, NAN, NAN, NAN};
 
@@ -26,6 +28,7 @@ struct gw_pulse_series {
     struct mark *marks;    /* owned; a ring of MARKS, in step with the pulse's `at_ms` */
     struct gw_beat *beats; /* owned; a ring of GW_PULSE_SECONDS, in step with its seconds */
     unsigned quiet;        /* beats since the last with traffic, up to GW_PULSE_SECONDS */
+    struct gw_spell spell;
 };
 
 TAILQ_HEAD(gw_pulse_list, gw_pulse_series);
@@ -51,6 +54,7 @@ static struct gw_pulse_series *new_series(const struct gw_pulse *pulse,
 }
 
 static void free_series(struct gw_pulse_series *series) {
+    gw_spell_fini(&series->spell);
     free(series->marks);
     free(series->beats);
     free(series);
@@ -102,13 +106,26 @@ static struct gw_beat difference(const struct mark *now, const struct mark *befo
     };
 }
 
+/* Of a backend some failures are usual; of what the gateway answers none are. */
+static void take_spell(struct gw_pulse_series *series, const struct gw_beat *beat) {
+    const struct gw_pulse *pulse = series->pulse;
+    bool is_backend = series->meter && series->meter->kind == GW_METER_BACKEND;
+    float least = is_backend ? FAILING * beat->per_s : 0;
+    bool is_failing = beat->errors_per_s > 0 && beat->errors_per_s >= least;
+    if (series->quiet >= SILENT)
+        gw_spell_end(&series->spell);
+    else if (beat->per_s > 0)
+        gw_spell_take(&series->spell, pulse->wall_ms[pulse->n_taken % GW_PULSE_SECONDS], is_failing,
+                      is_backend ? beat->p50_ms : NAN);
+}
+
 /* The oldest mark that there is in the window; of the first beat of all it is the empty one. */
 static unsigned oldest_mark(const struct gw_pulse *pulse) {
     uint64_t oldest = pulse->n_taken > GW_PULSE_WINDOW ? pulse->n_taken - GW_PULSE_WINDOW : 0;
     return (unsigned)(oldest % MARKS);
 }
 
-static void beat(struct gw_pulse_series *series, const struct mark *now) {
+static void take_beat(struct gw_pulse_series *series, const struct mark *now) {
     const struct gw_pulse *pulse = series->pulse;
     unsigned newest = (unsigned)(pulse->n_taken % MARKS), oldest = oldest_mark(pulse);
     if (!series->marks && now->count == 0)
@@ -120,8 +137,9 @@ static void beat(struct gw_pulse_series *series, const struct mark *now) {
                                                        : series->quiet;
     series->seen = now->count;
     series->marks[newest] = *now;
-    series->beats[pulse->n_taken % GW_PULSE_SECONDS] =
-        difference(now, &series->marks[oldest], pulse->at_ms[newest] - pulse->at_ms[oldest]);
+    struct gw_beat *beat = &series->beats[pulse->n_taken % GW_PULSE_SECONDS];
+    *beat = difference(now, &series->marks[oldest], pulse->at_ms[newest] - pulse->at_ms[oldest]);
+    take_spell(series, beat);
 }
 
 static void add(struct mark *sum, const struct mark *one) {
@@ -141,7 +159,7 @@ static void beat_all(struct gw_pulse *pulse, enum gw_meter_kind kind, struct mar
         struct gw_meter_reading reading;
         gw_meter_read(series->meter, &reading);
         struct mark now = {reading.count, reading.errors, reading.durations};
-        beat(series, &now);
+        take_beat(series, &now);
         if (sum)
             add(sum, &now);
     }
@@ -159,7 +177,7 @@ void gw_pulse_take(struct gw_pulse *pulse, int64_t now_ms, int64_t wall_ms, unsi
     find_new(pulse, GW_METER_BACKEND);
     beat_all(pulse, GW_METER_ROUTE, &requests);
     beat_all(pulse, GW_METER_BACKEND, NULL);
-    beat(pulse->total, &requests);
+    take_beat(pulse->total, &requests);
 }
 
 /* --- Reading --- */
@@ -199,6 +217,11 @@ struct gw_str gw_pulse_name(const struct gw_pulse_series *series) {
 
 struct gw_beat gw_pulse_beat(const struct gw_pulse_series *series, unsigned ago) {
     return series && series->beats ? series->beats[place(series->pulse, ago)] : NOTHING;
+}
+
+const struct gw_spell *gw_pulse_spell(const struct gw_pulse_series *series) {
+    static const struct gw_spell none;
+    return series ? &series->spell : &none;
 }
 
 static int by_traffic(const void *a, const void *b) {

@@ -7,6 +7,7 @@
 #ifndef GW_ADMIN_PULSE_H
 #define GW_ADMIN_PULSE_H
 
+#include "admin/spell.h"
 #include "policy/metric_meter.h"
 
 #define GW_PULSE_SECONDS 300
@@ -45,5 +46,8 @@ unsigned gw_pulse_routes(const struct gw_pulse *pulse, const struct gw_pulse_ser
 struct gw_str gw_pulse_name(const struct gw_pulse_series *series);
 /* Of NULL it is that of what has no traffic. */
 struct gw_beat gw_pulse_beat(const struct gw_pulse_series *series, unsigned ago);
+
+/* Since when it fails; of a backend also, since when it is slow. Never NULL, also of NULL. */
+const struct gw_spell *gw_pulse_spell(const struct gw_pulse_series *series);
 
 #endif

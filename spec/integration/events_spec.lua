@@ -86,6 +86,24 @@ describe("the live feed", function()
     stream:close()
   end)
 
+  it("tells since when a backend fails, and the gateway", function()
+    local stream <const> = open()
+    receive_chunk(stream)
+    demo:break_down("inventory", { status = 500 })
+    demo:break_down("pricing", { status = 500 })
+    local live <const> = poll("failures", function()
+      gateway:get(PRODUCT)
+      local data <const> = events_of(receive_chunk(stream))[1].data
+      return type(data.failing_since) == "string" and data
+    end)
+    local now <const> = live.backends[1].now
+    assert.is_truthy(now.failing_since:find "^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d")
+    assert.is_true(now.failing_since <= live.time)
+    assert.same({ cjson.null, cjson.null }, { now.slow_since, now.usual_ms })
+    demo:repair()
+    stream:close()
+  end)
+
   it("speaks HTTP/1.0, without chunks", function()
     local stream <const>, head <const> = open "1.0"
     assert.is_nil(head:find "Transfer%-Encoding")

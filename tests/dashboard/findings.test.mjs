@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { findings, slowness } from "../../core/admin/dashboard/findings.js";
+import { findings } from "../../core/admin/dashboard/findings.js";
 import { History, numbersOf } from "../../core/admin/dashboard/history.js";
 
 const NOON = Date.UTC(2026, 0, 1, 12) / 1000;
@@ -9,7 +9,9 @@ function backend(name, more = {}) {
   const { now, ...rest } = more;
   return {
     name, state: "closed", since: null, reason: "", last_error: null, in_flight: 0, waiting: 0, hosts: [],
-    now: { per_s: 10, errors_per_s: 0, p50_ms: 10, p99_ms: 20, ...now }, ...rest,
+    now: {
+      per_s: 10, errors_per_s: 0, p50_ms: 10, p99_ms: 20, failing_since: null, slow_since: null, usual_ms: null, ...now,
+    }, ...rest,
   };
 }
 
@@ -28,8 +30,6 @@ function pastOf(...seconds) {
 }
 
 const times = (n, one) => Array.from({ length: n }, () => one);
-const withLatency = (p50_ms) => live({ backends: [backend("inventory", { now: { p50_ms } })] });
-
 function only(found) {
   assert.equal(found.length, 1);
   return found[0];
@@ -41,24 +41,21 @@ test("all is well where nothing is to be said", () => {
 });
 
 test("a backend is slow by its own measure, since it became so", () => {
-  const past = pastOf(...times(60, withLatency(10)), ...times(5, withLatency(400)));
-  const found = only(findings(withLatency(400), null, past));
-  assert.deepEqual([found.tone, found.who, found.facts[0].since], ["bad", "inventory", "2026-01-01T12:01:00.000Z"]);
-  assert.match(found.facts[0].text, /slow: half of its calls take over 400 ms, usually 10 ms/);
+  const slow = { p50_ms: 400, usual_ms: 10, slow_since: "2026-01-01T09:00:00.000Z" };
+  const now = live({ backends: [backend("inventory", { now: slow })] });
+  const found = only(findings(now, null, pastOf(now)));
+  assert.deepEqual([found.tone, found.who, found.facts[0].since], ["bad", "inventory", slow.slow_since]);
+  assert.match(found.facts[0].text, /slow: half of its calls take about 400 ms or more, usually 10 ms/);
+  const silent = live({ backends: [backend("inventory", { now: { ...slow, p50_ms: null } })] });
+  assert.equal(only(findings(silent, null, pastOf(silent))).tone, "ok");
 });
 
-test("what is always slow, what wobbles and what was slow is not", () => {
-  assert.equal(slowness(pastOf(...times(60, withLatency(900))), "backend inventory p50_ms"), null);
-  assert.equal(slowness(pastOf(...times(60, withLatency(2)), withLatency(40)), "backend inventory p50_ms"), null);
-  const over = pastOf(...times(60, withLatency(10)), ...times(9, withLatency(400)), withLatency(10));
-  assert.equal(slowness(over, "backend inventory p50_ms"), null);
-  assert.equal(slowness(pastOf(...times(3, withLatency(10)), withLatency(400)), "backend inventory p50_ms"), null);
-});
-
-test("one quick second in between does not move its beginning", () => {
-  const slow = times(10, withLatency(400));
-  const past = pastOf(...times(30, withLatency(10)), ...slow, withLatency(11), ...slow);
-  assert.equal(slowness(past, "backend inventory p50_ms").since, NOON + 30);
+test("a backend fails since it began to, however long ago", () => {
+  const failing = { errors_per_s: 5, failing_since: "2026-01-01T09:00:00.000Z" };
+  const now = live({ backends: [backend("inventory", { now: failing })] });
+  const found = only(findings(now, null, pastOf(now)));
+  assert.match(found.facts[0].text, /50 % of its calls fail/);
+  assert.equal(found.facts[0].since, failing.failing_since);
 });
 
 test("a breaker tells why, and since when", () => {
@@ -77,7 +74,7 @@ test("calls of which none ends are told", () => {
 
 test("errors are the scripts' if every backend is well, and several routes may have them", () => {
   const routes = [1, 3, 2].map((errors_per_s, i) => ({ route: `GET /${i}`, per_s: 5, errors_per_s }));
-  const ours = live({ errors_per_s: 6, routes });
+  const ours = live({ errors_per_s: 6, failing_since: "2026-01-01T12:00:01.000Z", routes });
   const found = only(findings(ours, null, pastOf(live(), ours)));
   assert.match(found.facts[0].text, /6\.0\/s are answered with 5xx, most on GET \/1 and 2 more routes, and every/);
   assert.equal(found.facts[0].since, "2026-01-01T12:00:01.000Z");

@@ -153,6 +153,43 @@ static void backends_have_one_too(void **state) {
     assert_null(gw_pulse_backend(pulse, GW_STR("pricing")));
 }
 
+/* --- since when --- */
+
+static const struct gw_spell *calls(struct gw_meter *meter, unsigned beats, unsigned failure,
+                                    int64_t us) {
+    for (unsigned i = 0; i < beats; i++) {
+        gw_meter_count_call(meter, failure, failure ? "timeout" : "success", 0, us);
+        take(1);
+    }
+    return gw_pulse_spell(gw_pulse_backend(pulse, meter->name));
+}
+
+static void slowness_is_told_for_longer_than_is_remembered(void **state) {
+    (void)state;
+    struct gw_meter *meter = gw_meter_of_backend(GW_STR("tired"));
+    assert_int_equal(calls(meter, 60, 0, 3000)->slow_since_ms, 0);
+    const struct gw_spell *spell = calls(meter, GW_PULSE_WINDOW, 0, 1500000);
+    int64_t since_ms = spell->slow_since_ms;
+    assert_in_range(since_ms, WALL + now_ms - GW_PULSE_WINDOW * 1000, WALL + now_ms);
+    calls(meter, 3 * GW_PULSE_SECONDS, 0, 1500000);
+    assert_int_equal(spell->slow_since_ms, since_ms);
+    assert_true(spell->usual_ms < 10);
+    assert_int_equal(calls(meter, 2 * GW_PULSE_WINDOW, 0, 3000)->slow_since_ms, 0);
+}
+
+static void failures_are_told_by_their_beginning(void **state) {
+    (void)state;
+    struct gw_meter *meter = gw_meter_of_backend(GW_STR("failing"));
+    assert_int_equal(calls(meter, 60, 0, 3000)->failing_since_ms, 0);
+    const struct gw_spell *spell = calls(meter, 1, 2, 3000);
+    int64_t since_ms = WALL + now_ms;
+    assert_int_equal(spell->failing_since_ms, since_ms);
+    calls(meter, 2 * GW_PULSE_SECONDS, 2, 3000);
+    assert_int_equal(spell->failing_since_ms, since_ms);
+    take(2 * GW_PULSE_SECONDS); /* without any calls */
+    assert_int_equal(spell->failing_since_ms, 0);
+}
+
 /* --- what is remembered --- */
 
 static void five_minutes_are_remembered(void **state) {
@@ -212,6 +249,8 @@ int main(void) {
         TEST(errors_are_those_of_the_gateway),
         TEST(the_total_has_all_routes),
         TEST(backends_have_one_too),
+        TEST(slowness_is_told_for_longer_than_is_remembered),
+        TEST(failures_are_told_by_their_beginning),
         TEST(five_minutes_are_remembered),
         TEST(a_quiet_route_is_left_out),
         TEST(routes_come_by_name_and_the_busiest_if_there_are_too_many),

@@ -7,36 +7,8 @@ import { breaker } from "./badge.js";
 import { duration, percent, plural, rate } from "./format.js";
 import { series } from "./history.js";
 
-const SLOW_FACTOR = 3, SLOW_LEAST = 50; // ms; what is less than this above the usual is noise
-const ENOUGH = 8; // seconds with calls, to know what is usual
 const FAILING = 0.05; // of the calls
 const HANGING = 3; // seconds with calls in work of which none ends
-
-const dateOf = (seconds) => (seconds === null ? null : new Date(seconds * 1000).toISOString());
-
-function quantile(sorted, share) {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
-}
-
-// Since when the newest points are all beyond `limit`, or null. One that is not is forgiven.
-function since(points, limit) {
-  let start = null, forgiven = 0;
-  for (let i = points.length - 1; i >= 0; i--) {
-    if (points[i].value > limit) start = points[i].time;
-    else if (start === null || ++forgiven > 1) break;
-  }
-  return start;
-}
-
-// Whether what `name` counts in ms is far above the usual: { now, usual, since }, or null.
-export function slowness(history, name) {
-  const points = history.points(name);
-  if (points.length < ENOUGH || history.times.at(-1) - points.at(-1).time > 5) return null;
-  const sorted = points.map((p) => p.value).sort((a, b) => a - b);
-  const usual = quantile(sorted, 0.1), limit = Math.max(SLOW_FACTOR * usual, usual + SLOW_LEAST);
-  const now = points.at(-1).value;
-  return now > limit ? { now, usual, since: since(points, limit) } : null;
-}
 
 // --- of one backend ---
 
@@ -49,20 +21,19 @@ function ofBreaker(b) {
 }
 
 // Of one whose breaker is open it goes without saying.
-function ofErrors(b, history) {
+function ofErrors(b) {
   if (["open", "forced_open"].includes(b.state)) return [];
   if (!b.now.per_s || !(b.now.errors_per_s / b.now.per_s >= FAILING)) return [];
-  const began = since(history.points(series.backend(b.name, "errors_per_s")), 0);
   const last = b.last_error ? `, the last with: ${b.last_error}` : "";
   const text = `${percent(b.now.errors_per_s / b.now.per_s)} of its calls fail${last}`;
-  return [{ tone: "bad", text, since: dateOf(began) }];
+  return [{ tone: "bad", text, since: b.now.failing_since }];
 }
 
-function ofLatency(b, history) {
-  const slow = slowness(history, series.backend(b.name, "p50_ms"));
-  if (!slow) return [];
-  const text = `it is slow: half of its calls take over ${duration(slow.now)}, usually ${duration(slow.usual)}`;
-  return [{ tone: "bad", text, since: dateOf(slow.since) }];
+// Its calls' durations are known by the buckets of a histogram, so "about".
+function ofLatency(b) {
+  if (!b.now.slow_since || b.now.p50_ms === null) return [];
+  const text = `it is slow: half of its calls take about ${duration(b.now.p50_ms)} or more, usually ${duration(b.now.usual_ms)}`;
+  return [{ tone: "bad", text, since: b.now.slow_since }];
 }
 
 // Calls are in work, and for some time none has ended.
@@ -86,7 +57,7 @@ function ofHosts(b) {
 
 function ofBackend(b, history) {
   const found = [
-    ofBreaker(b), ofErrors(b, history), ofLatency(b, history), ofSilence(b, history), ofLine(b), ofHosts(b),
+    ofBreaker(b), ofErrors(b), ofLatency(b), ofSilence(b, history), ofLine(b), ofHosts(b),
   ].flat();
   return found.map((f) => ({ since: null, ...f, who: b.name, link: `#backend=${encodeURIComponent(b.name)}` }));
 }
@@ -107,15 +78,14 @@ function ofScripts(live, status) {
 }
 
 // Errors that no backend accounts for are most likely our own.
-function ofRoutes(live, history, isBackends) {
+function ofRoutes(live, isBackends) {
   const bad = live.routes.filter((r) => r.errors_per_s > 0);
   if (bad.length === 0) return [];
   const worst = bad.sort((one, other) => other.errors_per_s - one.errors_per_s)[0];
-  const began = since(history.points(series.total("errors_per_s")), 0);
   const whose = isBackends ? "" : ", and every backend is well: look at the scripts";
   const more = bad.length > 1 ? ` and ${plural(bad.length - 1, "more route")}` : "";
   const text = `${rate(live.errors_per_s)} are answered with 5xx, most on ${worst.route}${more}${whose}`;
-  return [{ tone: "bad", who: "Gateway", text, since: dateOf(began), link: "#requests=5xx" }];
+  return [{ tone: "bad", who: "Gateway", text, since: live.failing_since, link: "#requests=5xx" }];
 }
 
 function ofProcess(live, status) {
@@ -147,7 +117,7 @@ export function findings(live, status, history) {
   const backends = live.backends.flatMap((b) => ofBackend(b, history));
   const isBackends = backends.some((f) => f.tone === "bad");
   const found = [
-    ...ofScripts(live, status), ...backends, ...ofRoutes(live, history, isBackends), ...ofProcess(live, status),
+    ...ofScripts(live, status), ...backends, ...ofRoutes(live, isBackends), ...ofProcess(live, status),
   ];
   return found.length ? gather(found) : [calm(live)];
 }
