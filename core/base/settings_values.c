@@ -44,11 +44,14 @@ static bool read_switch(struct gw_settings *s, const struct setting *setting, co
     return on || strcmp(text, "0") == 0;
 }
 
+/* Without a user and password: nothing would send them, and they would be seen in logs. */
 static bool is_url(const char *text) {
     const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
                        : strncmp(text, "https://", 8) == 0 ? text + 8
                                                            : "";
-    return *host && *host != '/' && !strpbrk(text, " \t\r\n?#");
+    const char *at = strchr(host, '@');
+    return *host && *host != '/' && !strpbrk(text, " \t\r\n?#") &&
+           !(at && at < host + strcspn(host, "/"));
 }
 
 /* An origin is a URL without a path, as browsers send it (RFC 6454, 6.2). */
@@ -186,7 +189,7 @@ static const char *what_it_is(enum kind kind) {
     case TRUTH:
         return "true or false";
     case URL:
-        return "an http:// or https:// URL";
+        return "an http:// or https:// URL without user and password";
     case ORIGINS:
         return "* or origins like https://shop.example, comma separated";
     case ATTRIBUTES:

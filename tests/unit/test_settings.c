@@ -88,6 +88,7 @@ static void a_bad_value_is_named(void **state) {
         {"--max-script-request-bytes", "1000"},
         {"--inventory-service-url", "inventory:8001"},
         {"--inventory-service-url", "http://"},
+        {"--inventory-service-url", "http://user:password@inventory"},
         {"--pricing-service-url", "ftp://x"},
         {"--otel-sdk-disabled", "1"},
         {"--otel-traces-sampler", "jaeger_remote"},
