@@ -245,16 +245,17 @@ static bool may_retry(struct gw_exporter *exporter, const struct gw_call_respons
 
 static void answered(void *user, struct gw_call_response *response) {
     struct gw_exporter *exporter = user;
+    bool is_answer = response->outcome == GW_CALL_OK; /* and not a part of one */
     int64_t pause_ms;
     exporter->call = NULL;
     event_del(&exporter->timer);
-    if (response->outcome == GW_CALL_OK && response->status / 100 == 2)
+    if (is_answer && response->status / 100 == 2)
         succeed(exporter, response);
     else if (may_retry(exporter, response, &pause_ms))
         gw_timer_set(&exporter->timer, pause_ms);
     else
-        fail(exporter, response->status ? "the collector refuses them" : response->error,
-             response->status);
+        fail(exporter, is_answer ? "the collector refuses them" : response->error,
+             is_answer ? response->status : 0);
 }
 
 static void send_batch(struct gw_exporter *exporter) {

@@ -304,6 +304,15 @@ describe("traces", function()
       assert.equal(0, gateway:stop())
     end)
 
+    it("that breaks off has refused nothing", function()
+      open { OTEL_EXPORTER_OTLP_TIMEOUT = 300 }
+      collector.server:plan({ { fault = "cut" } }, "/v1/traces")
+      ask(1)
+      local line <const> = gateway:await_log "traces are dropped"
+      assert.equal("the connection ended within the response", line.reason)
+      assert.is_nil(line.status)
+    end)
+
     it("that hangs fills the queue, and nothing else", function()
       open { OTEL_BSP_MAX_QUEUE_SIZE = 20, OTEL_EXPORTER_OTLP_TIMEOUT = 600 }
       collector.server:plan({ { fault = "hang" } }, "/v1/traces")
