@@ -228,6 +228,16 @@ describe("the dashboard", function()
     assert.equal("closed", state())
   end)
 
+  it("says what is well to whoever looks at what was not", function()
+    open()
+    browser:await(INVENTORY, "closed")
+    gateway:admin("POST", "/admin/backends/inventory/force-open")
+    browser:await("#findings", "its breaker is forced open")
+    browser:run "document.querySelector('#findings a').focus()"
+    gateway:admin("POST", "/admin/backends/inventory/close")
+    browser:await("#findings", "All is well")
+  end)
+
   local function focused(property)
     return browser:run("return document.activeElement[arguments[0]]", property)
   end
@@ -324,6 +334,8 @@ describe("the dashboard", function()
     browser:click "#sagas .actions button:nth-of-type(1)"
     browser:click "#sagas .confirm [type=submit]"
     browser:await("#sagas", "None is open")
+    browser:await("#requests tbody", "saga order") -- of no generation
+    assert.is_nil(browser:text("#requests tbody"):find("null", 1, true))
     demo:await_reservations(0)
   end)
 
@@ -344,6 +356,20 @@ describe("the dashboard", function()
     browser:await("#requests .one", "inventory")
     browser:await("#backends", "inventory")
     assert.is_true(browser:run "return document.documentElement.scrollWidth <= 375")
+  end)
+
+  it("breaks what is too long", function()
+    local init <const> = files.read(scripts .. "/init.lua")
+    files.write(scripts .. "/init.lua", init .. [[
+      local g <const> = require "gateway"
+      g.route("GET /long", function() g.log.warn(("W"):rep(400)) return 200, {} end)
+    ]])
+    poll("the route", function() return gateway:get("/long").status == 200 end)
+    open("#request=" .. correlation_id(gateway:get "/long"))
+    browser:await("#requests .one", "WWW")
+    assert.is_true(browser:run "return document.documentElement.scrollWidth <= innerWidth")
+    files.write(scripts .. "/init.lua", init)
+    poll("the end of the route", function() return gateway:get("/long").status == 404 end)
   end)
 
   it("is dark for who wants it dark", function()
@@ -389,15 +415,17 @@ describe("the dashboard", function()
     ]]
     gateway:stop()
     browser:await("#feed", "Not connected")
+    browser:await("#findings", "its live feed is lost")
     demo:start_gateway { ADMIN_PORT = port, PORT = gateway.port }
     gateway = demo.gateway
     browser:await("#feed", "Live")
+    browser:await("#findings", "All is well")
     browser:complaints() -- of what was refused meanwhile
   end)
 
   it("asks for the token, and keeps it for the tab", function()
     local guarded <const> = demo:start_gateway {
-      ADMIN_TOKEN = "open sesame", DATA_DIR = files.folder(),
+      ADMIN_TOKEN = "öffne dich €", DATA_DIR = files.folder(),
     }
     local listening <const> = guarded:await_log "admin listening"
     browser:go "about:blank"
@@ -406,7 +434,7 @@ describe("the dashboard", function()
     browser:type("#token-value", "wrong")
     browser:press "Enter"
     browser:await("#token", "That is not the token")
-    browser:type("#token-value", "open sesame")
+    browser:type("#token-value", "öffne dich €")
     browser:press "Enter"
     browser:await("#feed", "Live")
     open("", math.tointeger(listening.port))

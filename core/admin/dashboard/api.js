@@ -9,12 +9,15 @@ export class Refusal extends Error {
   }
 }
 
+// A header is bytes, one for each character: the token's are those of UTF-8, as in ADMIN_TOKEN.
+const bytesOf = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+
 // fetch() with the token, once there is one; asks for it when it is wanted.
 export async function fetchWithToken(path, options = {}) {
   for (;;) {
     const headers = new Headers(options.headers);
     const used = token();
-    if (used) headers.set("Authorization", `Bearer ${used}`);
+    if (used) headers.set("Authorization", `Bearer ${bytesOf(used)}`);
     const response = await fetch(path, { ...options, headers, cache: "no-store" });
     if (response.status !== 401) return response;
     await askForToken(used);

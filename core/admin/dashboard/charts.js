@@ -41,7 +41,7 @@ function axes(format) {
   const shared = { stroke: ink, font, ticks: { show: false }, grid };
   return [
     { ...shared, size: 20, gap: 2, space: 90, grid: { show: false },
-      values: (u, list) => list.map((s) => clock(s * 1000).slice(0, 5)), incrs: [30, 60, 120, 300] },
+      values: (u, list) => list.map((s) => clock(s * 1000).slice(0, 5)), incrs: [60, 120, 300] },
     { ...shared, size: 46, gap: 4, space: 24, values: (u, list) => list.map(format) },
   ];
 }

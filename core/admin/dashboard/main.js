@@ -99,5 +99,8 @@ every(JOBS_EVERY, jobs.refresh); // one may begin and end between two events
 startRouting();
 openFeed({
   event: (name, data) => handlers[name]?.(data),
-  state: (state, retryIn) => head.feed(state, retryIn),
+  state(state, retryIn) {
+    head.feed(state, retryIn);
+    if (state === "lost") now.lost(last?.time ?? null);
+  },
 });

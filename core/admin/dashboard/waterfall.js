@@ -85,7 +85,7 @@ function facts(request) {
     ["Took", duration(request.duration_ms)],
     ["Began", moment(request.started_at)],
     ["Route", request.route ?? "none"],
-    ["Generation", `${request.generation}`],
+    ["Generation", `${request.generation ?? "none"}`],
     ["Worker", `${request.worker}`],
     ["Correlation id", el("code", {}, request.correlation_id)],
     ["Trace id", el("code", {}, request.trace_id)],

@@ -31,15 +31,17 @@ function errorNode(error) {
 
 export function mountFailure() {
   const panel = document.getElementById("failure"), body = panel.querySelector(".body");
+  const since = el("span");
   let shown = "null";
   return {
     draw(failure, generation) {
+      if (failure) replace(since, "Since ", time(failure.since), ` (${ago(failure.since)}). `);
       const key = JSON.stringify([failure, generation]);
       if (key === shown) return;
       shown = key;
       panel.hidden = !failure;
       if (!failure) return replace(body);
-      return replace(body, el("p", { class: "lead" }, "Since ", time(failure.since), ` (${ago(failure.since)}). `,
+      return replace(body, el("p", { class: "lead" }, since,
         `Generation ${generation} goes on; what is on disk is loaded as soon as it is mended.`),
       el("ol", { class: "errors" }, failure.errors.map(errorNode)));
     },

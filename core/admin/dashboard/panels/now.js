@@ -47,11 +47,13 @@ function finding({ tone, who, link, facts }) {
   return el("li", { class: tone }, badgeNode(tone, WORDS[tone]), name, el("ul", {}, facts.map(factNode)));
 }
 
+const whoIn = (found) => found.map(({ tone, who }) => (tone === "ok" ? who : `${WORDS[tone]}: ${who}`)).join(", ");
+
 // Who is in trouble is said when that changes, not how it goes on.
 function announcer() {
   let before = null;
   return (found) => {
-    const now = found.map(({ tone, who }) => (tone === "ok" ? who : `${WORDS[tone]}: ${who}`)).join(", ");
+    const now = whoIn(found);
     if (before !== null && now !== before) setText(document.getElementById("trouble"), now);
     before = now;
   };
@@ -61,16 +63,36 @@ export function mountNow() {
   const list = document.getElementById("findings"), tiles = TILES.map(makeTile);
   document.getElementById("tiles").append(...tiles.map((tile) => tile.node));
   const announce = announcer();
-  let shown = "";
+  let shown = "", named = "";
+
+  // Figures do not change under somebody's focus, but who is in trouble does.
+  function draw(found) {
+    named = whoIn(found);
+    replace(list, found.map(finding));
+  }
+
+  // What it said last is not so any more, or nobody knows.
+  function lost(since) {
+    const text = since ? "its live feed is lost; what is shown is from before" : "its live feed cannot be had";
+    const found = [{ tone: "bad", who: "Gateway", link: null, facts: [{ text, since }] }];
+    announce(found);
+    shown = "";
+    draw(found);
+    document.title = "(1) Moongate";
+  }
+
   return {
+    lost,
     draw(live, status, history) {
       tiles.forEach((tile) => tile.draw(live, history));
       const found = findings(live, status, history);
       announce(found);
       const key = JSON.stringify([found, Math.floor(Date.now() / 5000)]); // "12 s ago" moves on
-      if (key === shown || list.contains(document.activeElement)) return;
+      const focused = list.contains(document.activeElement) && document.activeElement;
+      if (key === shown || (focused && whoIn(found) === named)) return;
       shown = key;
-      replace(list, found.map(finding));
+      draw(found);
+      if (focused) list.querySelector(`a[href="${CSS.escape(focused.getAttribute("href"))}"]`)?.focus({ preventScroll: true });
       document.title = found[0].tone === "ok" ? "Moongate" : `(${found.length}) Moongate`;
     },
   };

@@ -90,7 +90,7 @@ function makeRow(first) {
     el("td", { class: "number" }, duration(request.duration_ms)),
     el("td", { class: "wide" }, slowest),
     el("td", { class: "wide" }, KEPT[request.kept] ?? request.kept),
-    el("td", { class: "number wide" }, `${request.generation}`),
+    el("td", { class: "number wide" }, `${request.generation ?? "–"}`),
     el("td", {}, el("a", { href: linkOf(request, isShared) }, el("code", {}, request.correlation_id))));
   return { node, update() {} };
 }
