@@ -206,7 +206,7 @@ static bool is_number(enum kind kind) {
 
 void gw_setting_explain(const struct setting *setting, const char *text, struct gw_buf *error) {
     const char *what = what_it_is(setting->kind);
-    if (gw_setting_is_secret(setting))
+    if (gw_setting_is_secret(setting) || (setting->kind == URL && strchr(text, '@')))
         gw_buf_printf(error, "%s: its value is not ", setting->name);
     else
         gw_buf_printf(error, "%s: \"%s\" is not ", setting->name, text);

@@ -88,7 +88,6 @@ static void a_bad_value_is_named(void **state) {
         {"--max-script-request-bytes", "1000"},
         {"--inventory-service-url", "inventory:8001"},
         {"--inventory-service-url", "http://"},
-        {"--inventory-service-url", "http://user:password@inventory"},
         {"--pricing-service-url", "ftp://x"},
         {"--otel-sdk-disabled", "1"},
         {"--otel-traces-sampler", "jaeger_remote"},
@@ -133,6 +132,15 @@ static void headers_of_the_collector_are_a_secret(void **state) {
     assert_true(LOAD("--otel-exporter-otlp-headers", "api-key=hunter2, x=%20y"));
     assert_null(gw_settings_env(&settings, "OTEL_EXPORTER_OTLP_HEADERS", &allowed));
     assert_false(allowed);
+}
+
+static void no_url_has_a_password(void **state) {
+    (void)state;
+    assert_false(LOAD("--inventory-service-url", "http://user:hunter2@inventory"));
+    assert_null(strstr(message, "hunter2"));
+    assert_false(LOAD("--otel-exporter-otlp-endpoint", "https://hunter2@collector/base"));
+    assert_null(strstr(message, "hunter2"));
+    assert_true(LOAD("--otel-exporter-otlp-endpoint", "https://collector/@base"));
 }
 
 static void traces_are_all_kept_and_none_are_sent_by_default(void **state) {
@@ -241,6 +249,7 @@ int main(void) {
         cmocka_unit_test(a_bad_value_is_named),
         cmocka_unit_test(origins_are_checked),
         cmocka_unit_test(headers_of_the_collector_are_a_secret),
+        cmocka_unit_test(no_url_has_a_password),
         cmocka_unit_test(traces_are_all_kept_and_none_are_sent_by_default),
         cmocka_unit_test(an_unknown_flag_is_named),
         cmocka_unit_test(dev_is_short_for_what_script_writers_want),
