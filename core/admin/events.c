@@ -221,6 +221,7 @@ static void append_live(struct gw_buf *out, const struct gw_admin_events *events
     gw_json_member_int(out, "in_flight", gw_pulse_in_flight(pulse, 0));
     gw_json_member_int(out, "connections", atomic_load(admin->parts.metrics.n_connections));
     append_routes(out, pulse);
+    gw_json_member_int(out, "routes_in_all", gw_pulse_busy_routes(pulse));
     append_backends(out, events);
     gw_json_member_int(out, "generation", admin->parts.generations->live->number);
     gw_admin_append_failure(out, admin->parts.generations);

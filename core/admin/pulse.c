@@ -235,14 +235,22 @@ static int by_name(const void *a, const void *b) {
                   (*(const struct gw_pulse_series *const *)b)->meter->name.data);
 }
 
+/* `out` may be NULL. */
 static unsigned find_busy(const struct gw_pulse *pulse, const struct gw_pulse_series **out) {
     unsigned n = 0;
     for (const struct gw_pulse_series *at = TAILQ_FIRST(&pulse->kinds[GW_METER_ROUTE]); at;
          at = TAILQ_NEXT(at, link)) {
-        if (at->quiet < GW_PULSE_SECONDS)
-            out[n++] = at;
+        if (at->quiet == GW_PULSE_SECONDS)
+            continue;
+        if (out)
+            out[n] = at;
+        n++;
     }
     return n;
+}
+
+unsigned gw_pulse_busy_routes(const struct gw_pulse *pulse) {
+    return find_busy(pulse, NULL);
 }
 
 unsigned gw_pulse_routes(const struct gw_pulse *pulse, const struct gw_pulse_series **out,

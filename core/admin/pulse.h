@@ -43,6 +43,9 @@ const struct gw_pulse_series *gw_pulse_backend(const struct gw_pulse *pulse, str
 unsigned gw_pulse_routes(const struct gw_pulse *pulse, const struct gw_pulse_series **out,
                          unsigned max);
 
+/* How many there are, also beyond such a `max`. */
+unsigned gw_pulse_busy_routes(const struct gw_pulse *pulse);
+
 struct gw_str gw_pulse_name(const struct gw_pulse_series *series);
 /* Of NULL it is that of what has no traffic. */
 struct gw_beat gw_pulse_beat(const struct gw_pulse_series *series, unsigned ago);

@@ -76,6 +76,7 @@ describe("the live feed", function()
       return data.requests_per_s > 0 and data
     end)
     assert.equal("GET /api/v1/products/:id", live.routes[1].route)
+    assert.equal(#live.routes, live.routes_in_all)
     assert.is_true(live.routes[1].p50_ms > 0)
     local inventory <const> = live.backends[1]
     assert.same({ "inventory", "closed" }, { inventory.name, inventory.state })

@@ -231,6 +231,7 @@ static void routes_come_by_name_and_the_busiest_if_there_are_too_many(void **sta
     take(1);
     const struct gw_pulse_series *some[3];
     assert_int_equal(gw_pulse_routes(pulse, some, 3), 3);
+    assert_int_equal(gw_pulse_busy_routes(pulse), 20);
     for (unsigned i = 0; i < 3; i++) {
         snprintf(name, sizeof name, "GET /many/%02u", i);
         assert_true(gw_str_equal(gw_pulse_name(some[i]), gw_str_from(name)));

@@ -1,11 +1,11 @@
 // The routes: how many requests, how many go wrong, how long they take.
 import { chart, describe } from "../charts.js";
 import { el, keyed, setText, table } from "../dom.js";
-import { duration, rate } from "../format.js";
+import { count, duration, rate } from "../format.js";
 import { series } from "../history.js";
 import { addressOf } from "../router.js";
 
-const MOST = 60; // rows; the busiest, the rest is found by the filter
+const MOST = 60; // rows; the feed has no more, see `more`
 
 const COLUMNS = [
   { title: "Route" },
@@ -61,7 +61,8 @@ export function mountRoutes() {
   const filter = el("input", { type: "search", id: "route-filter", placeholder: "Filter routes" });
   const box = el("p", { class: "filter" }, el("label", { for: "route-filter", class: "quiet" }, "Filter routes"), filter);
   const none = el("p", { class: "none" }, "No route has been asked for yet.");
-  body.append(box, none, node);
+  const more = el("p", { class: "note" });
+  body.append(box, none, node, more);
   const draw = keyed(rows, (item) => item.route.route, makeRow);
   return {
     draw(live, history) {
@@ -69,6 +70,8 @@ export function mountRoutes() {
       draw(chosen.map((route) => ({ route, history })));
       box.hidden = live.routes.length < 10;
       none.hidden = live.routes.length > 0;
+      more.hidden = live.routes_in_all <= live.routes.length;
+      setText(more, `Of ${count(live.routes_in_all)} routes with traffic the ${live.routes.length} busiest are here; GET /admin/routes has all.`);
       node.hidden = live.routes.length === 0;
     },
   };
