@@ -98,8 +98,9 @@ end
 -- Takes what it was sent through OpenTelemetry's own classes (tests/otlp/check.js): what is wrong.
 function Collector:complaints()
   local folder <const> = files.folder { bodies = table.concat(self:bodies(), "\n") .. "\n" }
-  local pipe <close> = assert(io.popen(("env -u MAKEFLAGS make --no-print-directory -s build/otlp/installed 2>&1 && "
-    .. "node tests/otlp/check.js build/otlp <%s 2>&1"):format(files.quote(folder .. "/bodies"))))
+  local install <const> = "env -u MAKEFLAGS make --no-print-directory -s build/otlp/installed"
+  local pipe <close> = assert(io.popen(("%s 2>&1 && node tests/otlp/check.js build/otlp <%s 2>&1")
+    :format(install, files.quote(folder .. "/bodies"))))
   return pipe:read "a"
 end
 
