@@ -28,14 +28,6 @@ static void member_ms(struct gw_buf *out, const char *key, uint64_t us) {
                   4);
 }
 
-static void member_or_null(struct gw_buf *out, const char *key, struct gw_str value) {
-    gw_json_key(out, key);
-    if (value.len)
-        gw_json_str(out, value);
-    else
-        gw_json_null(out);
-}
-
 static void member_number_or_null(struct gw_buf *out, const char *key, unsigned value) {
     gw_json_key(out, key);
     if (value)
@@ -56,15 +48,15 @@ static void add_row(const struct gw_recent_entry *entry, struct gw_buf *out) {
     gw_json_member_str(out, "correlation_id", text_of(trace, trace->correlation_id));
     gw_json_member_str(out, "trace_id", gw_str_from(trace_id));
     gw_json_member_time(out, "started_at", trace->wall_us / 1000);
-    member_or_null(out, "method", text_of(trace, trace->method));
+    gw_json_member_str_or_null(out, "method", text_of(trace, trace->method));
     gw_json_member_str(out, "path", text_of(trace, trace->path));
-    member_or_null(out, "route", text_of(trace, trace->route));
+    gw_json_member_str_or_null(out, "route", text_of(trace, trace->route));
     member_number_or_null(out, "status", trace->status);
     member_ms(out, "duration_ms", gw_trace_duration_us(trace));
     member_number_or_null(out, "generation", trace->generation);
     gw_json_member_int(out, "worker", trace->worker);
     gw_json_member_str(out, "kept", gw_str_from(gw_recent_list_names[entry->list]));
-    member_or_null(out, "slowest_call", gw_str_from(slowest ? slowest->name : ""));
+    gw_json_member_str_or_null(out, "slowest_call", gw_str_from(slowest ? slowest->name : ""));
 }
 
 void gw_request_row_json(const struct gw_recent_entry *entry, struct gw_buf *out) {
@@ -172,7 +164,7 @@ static void add_log(const struct gw_trace *trace, struct gw_buf *out) {
         gw_json_member_str(out, "level",
                            gw_str_from(gw_log_level_name((enum gw_log_level)span->level)));
         gw_json_member_str(out, "message", text_of(trace, span->text));
-        member_or_null(out, "where", text_of(trace, span->text2));
+        gw_json_member_str_or_null(out, "where", text_of(trace, span->text2));
         gw_json_close(out, '}');
     }
 }

@@ -26,6 +26,18 @@ char *gw_buf_grow(struct gw_buf *buf, size_t n) {
     return buf->data + buf->len;
 }
 
+void gw_buf_own(struct gw_buf *buf, struct gw_str *const *texts, size_t n) {
+    size_t total = 1;
+    for (size_t i = 0; i < n; i++)
+        total += texts[i]->len;
+    gw_buf_reserve(buf, total); /* once: what points into it must not move */
+    for (size_t i = 0; i < n; i++) {
+        const char *at = buf->data + buf->len;
+        gw_buf_append_str(buf, *texts[i]);
+        texts[i]->data = at;
+    }
+}
+
 void gw_buf_append_int(struct gw_buf *buf, int64_t value) {
     uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     char digits[20];

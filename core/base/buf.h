@@ -40,6 +40,10 @@ static inline void gw_buf_append_char(struct gw_buf *buf, char c) {
     buf->len++;
 }
 
+/* Lays the texts out in `buf`, which is empty, and has them point into it: they are its own then.
+ */
+void gw_buf_own(struct gw_buf *buf, struct gw_str *const *texts, size_t n);
+
 void gw_buf_append_int(struct gw_buf *buf, int64_t value); /* in decimal */
 void gw_buf_printf(struct gw_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

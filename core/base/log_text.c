@@ -184,18 +184,14 @@ static bool is_one_of(struct gw_str key, const char *const *words) {
     return false;
 }
 
-static bool starts_with(struct gw_str s, struct gw_str start) {
-    return s.len >= start.len && memcmp(s.data, start.data, start.len) == 0;
-}
-
 /* What helps a search, not the eye. */
 static const char *const noisy[] = {"correlation_id", "client", "route", "where", "generation",
                                     "bytes",          "host",   "port",  NULL};
 
 /* A frame of the prelude, of C, or "(...tail calls...)": not the operator's. */
 static bool is_ours(struct gw_str frame) {
-    return starts_with(frame, GW_STR("gateway")) || starts_with(frame, GW_STR("[C]")) ||
-           starts_with(frame, GW_STR("(..."));
+    return gw_str_starts_with(frame, GW_STR("gateway")) ||
+           gw_str_starts_with(frame, GW_STR("[C]")) || gw_str_starts_with(frame, GW_STR("(..."));
 }
 
 static void append_traceback(struct text *text, struct gw_str value) {
@@ -322,7 +318,7 @@ static void append_plain(struct text *text) {
     const char *but[] = {"time", "level", "message", NULL, NULL};
     struct gw_str level = find(text, "level"), message = find(text, "message");
     struct gw_str where = find(text, "where");
-    if (where.len && starts_with(message, (struct gw_str){where.data, where.len - 1}))
+    if (where.len && gw_str_starts_with(message, (struct gw_str){where.data, where.len - 1}))
         but[3] = "where";
     struct gw_buf word = {0};
     gw_json_append_text(&word, level);

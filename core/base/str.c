@@ -10,6 +10,10 @@ bool gw_str_equal(struct gw_str a, struct gw_str b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+bool gw_str_starts_with(struct gw_str s, struct gw_str start) {
+    return s.len >= start.len && gw_str_equal((struct gw_str){s.data, start.len}, start);
+}
+
 static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }

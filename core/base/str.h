@@ -20,6 +20,7 @@ struct gw_str {
 
 struct gw_str gw_str_from(const char *text);
 bool gw_str_equal(struct gw_str a, struct gw_str b);
+bool gw_str_starts_with(struct gw_str s, struct gw_str start);
 
 /* ASCII letters compare without case, other bytes exactly; no locale is asked. */
 bool gw_str_equal_nocase(struct gw_str a, struct gw_str b);

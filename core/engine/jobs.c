@@ -38,23 +38,12 @@ void gw_jobs_free(struct gw_jobs *jobs) {
 
 /* --- records --- */
 
-static void own(struct gw_buf *memory, struct gw_str *text) {
-    const char *at = memory->data + memory->len;
-    gw_buf_append_str(memory, *text);
-    text->data = at;
-}
-
 void gw_job_record_copy(struct gw_job_record *to, const struct gw_job_record *from) {
-    size_t total = from->id.len + from->kind.len + from->args.len + from->correlation_id.len +
-                   from->result.len + 1;
     *to = *from;
     to->memory = (struct gw_buf){0};
-    gw_buf_reserve(&to->memory, total); /* once: what points into it must not move */
-    own(&to->memory, &to->id);
-    own(&to->memory, &to->kind);
-    own(&to->memory, &to->args);
-    own(&to->memory, &to->correlation_id);
-    own(&to->memory, &to->result);
+    struct gw_str *const texts[] = {&to->id, &to->kind, &to->args, &to->correlation_id,
+                                    &to->result};
+    gw_buf_own(&to->memory, texts, sizeof texts / sizeof *texts);
 }
 
 const char *gw_job_state_name(enum gw_stored_job_state state) {

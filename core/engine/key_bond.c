@@ -16,7 +16,7 @@ struct gw_key_bond *gw_key_bond_new(const struct gw_key_claim *claim) {
     struct gw_str *const texts[] = {&record->scope, &record->key, &record->hash, &record->owner};
     *record = claim->record;
     record->memory = (struct gw_buf){0};
-    gw_key_own(&record->memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&record->memory, texts, sizeof texts / sizeof *texts);
     bond->max_bytes = claim->keys->max_bytes;
     return bond;
 }

@@ -24,7 +24,7 @@ static struct gw_key_claim *new_claim(struct gw_keys *keys, struct gw_journal_po
     record->saga_kind = record->saga_id = record->fields = record->body = GW_STR("");
     record->created_ms = gw_clock_wall_ms();
     struct gw_str *const texts[] = {&record->scope, &record->key, &record->hash, &record->owner};
-    gw_key_own(&record->memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&record->memory, texts, sizeof texts / sizeof *texts);
     return claim;
 }
 
@@ -65,7 +65,7 @@ static void answer_from_saga(struct gw_key_record *found, const struct gw_saga_r
     found->status = GW_KEY_COMMITTED_STATUS;
     found->body = saga->result;
     found->fields = gw_key_fields_for(saga->result);
-    gw_key_own(&memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&memory, texts, sizeof texts / sizeof *texts);
     gw_buf_fini(&found->memory); /* nobody needs the other texts any more */
     found->memory = memory;
 }
@@ -191,7 +191,7 @@ void gw_key_keep(struct gw_key_claim *claim, unsigned status, struct gw_str fiel
         kept->fields = fields;
         kept->body = body;
     }
-    gw_key_own(&kept->memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&kept->memory, texts, sizeof texts / sizeof *texts);
     claim->op = (struct gw_journal_op){.run = run_keep, .done = keep_done};
     claim->done = done;
     claim->user = user;

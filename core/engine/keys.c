@@ -28,19 +28,6 @@ void gw_keys_free(struct gw_keys *keys) {
 
 /* --- texts --- */
 
-void gw_key_own(struct gw_buf *memory, struct gw_str *const *texts, unsigned n) {
-    size_t total = 1;
-    for (unsigned i = 0; i < n; i++)
-        total += texts[i]->len;
-    gw_buf_reserve(memory, total); /* once: what points into it must not move */
-    for (unsigned i = 0; i < n; i++) {
-        const char *at = memory->data + memory->len;
-        if (texts[i]->len)
-            gw_buf_append_str(memory, *texts[i]);
-        texts[i]->data = at;
-    }
-}
-
 bool gw_key_fits(size_t max_bytes, struct gw_str fields, struct gw_str body) {
     return fields.len <= max_bytes && body.len <= max_bytes - fields.len;
 }

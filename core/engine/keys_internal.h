@@ -73,7 +73,4 @@ bool gw_key_fits(size_t max_bytes, struct gw_str fields, struct gw_str body);
 #define GW_KEY_COMMITTED_STATUS 201
 struct gw_str gw_key_fields_for(struct gw_str result);
 
-/* Lays the texts out in `memory`, which is empty, and has them point into it. */
-void gw_key_own(struct gw_buf *memory, struct gw_str *const *texts, unsigned n);
-
 #endif

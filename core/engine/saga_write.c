@@ -14,18 +14,6 @@ const struct gw_stored_request gw_no_request = {
 
 /* --- copies --- */
 
-/* One block for all the texts, which then point into it. */
-static void pack(struct gw_buf *memory, struct gw_str *const *texts, unsigned n) {
-    for (unsigned i = 0; i < n; i++)
-        if (texts[i]->len)
-            gw_buf_append_str(memory, *texts[i]);
-    const char *at = memory->data;
-    for (unsigned i = 0; i < n; i++) {
-        texts[i]->data = texts[i]->len ? at : "";
-        at += texts[i]->len;
-    }
-}
-
 struct gw_saga_step *gw_saga_step_copy(const struct gw_step_record *record) {
     struct gw_saga_step *step = gw_calloc(1, sizeof *step);
     struct gw_step_record *to = &step->record;
@@ -35,7 +23,7 @@ struct gw_saga_step *gw_saga_step_copy(const struct gw_step_record *record) {
                                     &to->undo.backend, &to->undo.method, &to->undo.path,
                                     &to->undo.fields,  &to->undo.body};
     to->act.fields = to->act.body = (struct gw_str){"", 0};
-    pack(&to->memory, texts, sizeof texts / sizeof texts[0]);
+    gw_buf_own(&to->memory, texts, sizeof texts / sizeof texts[0]);
     size_t n = to->undo.method.len;
     memcpy(step->method, to->undo.method.data, n < sizeof step->method ? n : 0);
     n = record->undo_error.len;
@@ -56,7 +44,7 @@ void gw_saga_record_copy(struct gw_saga_record *to, const struct gw_saga_record 
     to->memory = (struct gw_buf){0};
     struct gw_str *const texts[] = {&to->kind, &to->id, &to->correlation_id, &to->reason,
                                     &to->result};
-    pack(&to->memory, texts, sizeof texts / sizeof texts[0]);
+    gw_buf_own(&to->memory, texts, sizeof texts / sizeof texts[0]);
 }
 
 /* --- writing --- */

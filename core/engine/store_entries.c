@@ -42,10 +42,6 @@ bool gw_entries_find(struct gw_store *store, struct gw_str key, struct gw_buf *v
     return gw_sql_end(&sql);
 }
 
-static bool begins_with(struct gw_str text, struct gw_str prefix) {
-    return text.len >= prefix.len && memcmp(text.data, prefix.data, prefix.len) == 0;
-}
-
 static bool is_after(struct gw_str a, struct gw_str b) {
     int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
     return order > 0 || (order == 0 && a.len > b.len);
@@ -62,7 +58,7 @@ bool gw_entries_list(struct gw_store *store, struct gw_str prefix, struct gw_str
     while (goes_on && gw_sql_next(&sql)) {
         entry =
             (struct gw_entry){gw_sql_bytes(&sql, 0), gw_sql_bytes(&sql, 1), gw_sql_int(&sql, 2)};
-        goes_on = begins_with(entry.key, prefix) && visit(user, &entry);
+        goes_on = gw_str_starts_with(entry.key, prefix) && visit(user, &entry);
     }
     return gw_sql_end(&sql);
 }

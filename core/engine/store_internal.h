@@ -97,9 +97,6 @@ void gw_sql_forget_all(struct gw_sqlite *sqlite); /* empties the cache */
 /* Keeps the failure of what was just called; always false. */
 bool gw_sqlite_fail(struct gw_sqlite *sqlite, int code);
 
-/* Copies what they point to into `memory` and points them there. */
-void gw_store_own(struct gw_buf *memory, struct gw_str *const *texts, size_t n);
-
 /* --- store_sqlite.c: what the functions of every kind begin with --- */
 
 void gw_sqlite_close(struct gw_store *store);

@@ -45,7 +45,7 @@ static void read_job(struct gw_sql *sql, struct gw_job_record *job) {
 
 static void own_job(struct gw_job_record *job) {
     struct gw_str *texts[] = {&job->id, &job->kind, &job->args, &job->correlation_id, &job->result};
-    gw_store_own(&job->memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&job->memory, texts, sizeof texts / sizeof *texts);
 }
 
 bool gw_store_find_job(struct gw_store *store, struct gw_str id, bool *found,

@@ -41,7 +41,7 @@ static void read_key(struct gw_sql *sql, struct gw_key_record *key) {
 static void own_key(struct gw_key_record *key) {
     struct gw_str *texts[] = {&key->scope,     &key->key,     &key->hash,   &key->owner,
                               &key->saga_kind, &key->saga_id, &key->fields, &key->body};
-    gw_store_own(&key->memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&key->memory, texts, sizeof texts / sizeof *texts);
 }
 
 bool gw_store_find_key(struct gw_store *store, struct gw_str scope, struct gw_str key, bool *found,

@@ -58,7 +58,7 @@ static void read_saga(struct gw_sql *sql, struct gw_saga_record *saga) {
 static void own_saga(struct gw_saga_record *saga) {
     struct gw_str *texts[] = {&saga->kind, &saga->id, &saga->correlation_id, &saga->reason,
                               &saga->result};
-    gw_store_own(&saga->memory, texts, sizeof texts / sizeof *texts);
+    gw_buf_own(&saga->memory, texts, sizeof texts / sizeof *texts);
 }
 
 bool gw_store_find_saga(struct gw_store *store, struct gw_str kind, struct gw_str id, bool *found,

@@ -162,15 +162,3 @@ int64_t gw_sql_number(struct gw_sqlite *sqlite, const char *text) {
     int64_t number = gw_sql_next(&sql) ? gw_sql_int(&sql, 0) : 0;
     return gw_sql_end(&sql) ? number : 0;
 }
-
-void gw_store_own(struct gw_buf *memory, struct gw_str *const *texts, size_t n) {
-    size_t total = 1;
-    for (size_t i = 0; i < n; i++)
-        total += texts[i]->len;
-    gw_buf_reserve(memory, total); /* once: what points into it must not move */
-    for (size_t i = 0; i < n; i++) {
-        const char *at = memory->data + memory->len;
-        gw_buf_append_str(memory, *texts[i]);
-        texts[i]->data = at;
-    }
-}

@@ -107,6 +107,21 @@ static void writes_integers(void **state) {
     gw_buf_fini(&buf);
 }
 
+static void owns_texts(void **state) {
+    (void)state;
+    char given[] = "one";
+    struct gw_str first = gw_str_from(given), none = {0}, last = GW_STR("three");
+    struct gw_buf buf = {0};
+    gw_buf_own(&buf, (struct gw_str *const[]){&first, &none, &last}, 3);
+    given[0] = 'x';
+    assert_true(gw_str_equal(first, GW_STR("one")));
+    assert_int_equal(none.len, 0);
+    assert_true(gw_str_equal(last, GW_STR("three")));
+    assert_ptr_equal(first.data, buf.data);
+    assert_int_equal(buf.len, 8);
+    gw_buf_fini(&buf);
+}
+
 static void percent_encodes(void **state) {
     (void)state;
     struct gw_buf buf = {0};
@@ -125,6 +140,7 @@ int main(void) {
         cmocka_unit_test(writes_json_strings),
         cmocka_unit_test(replaces_what_is_not_utf8),
         cmocka_unit_test(writes_integers),
+        cmocka_unit_test(owns_texts),
         cmocka_unit_test(percent_encodes),
     };
     return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

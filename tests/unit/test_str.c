@@ -11,6 +11,11 @@ static void compares(void **state) {
     assert_false(gw_str_equal(GW_STR("a\0b"), GW_STR("a\0c")));
     assert_false(gw_str_equal(GW_STR("a"), GW_STR("ab")));
     assert_true(gw_str_equal(GW_STR(""), (struct gw_str){0}));
+    assert_true(gw_str_starts_with(GW_STR("ab"), GW_STR("ab")));
+    assert_true(gw_str_starts_with(GW_STR("ab"), GW_STR("")));
+    assert_true(gw_str_starts_with((struct gw_str){0}, GW_STR("")));
+    assert_false(gw_str_starts_with(GW_STR("a"), GW_STR("ab")));
+    assert_false(gw_str_starts_with(GW_STR("abc"), GW_STR("b")));
 }
 
 static void compares_without_case(void **state) {
